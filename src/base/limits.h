@@ -1,0 +1,86 @@
+/*
+ * limits.h - every cap and default of the engine, each under one name.
+ *
+ * A buffer, queue, count or loop without a limit here is a bug. Units end the name.
+ */
+#ifndef HH_BASE_LIMITS_H
+#define HH_BASE_LIMITS_H
+
+/* URL (codec/url). */
+#define HH_URL_MAX_BYTES 65536
+#define HH_HOST_MAX_BYTES 253 /* RFC 1035 §2.3.4, without the root's dot */
+
+/* HTTP/1 response (codec/h1_parser, codec/chunked). */
+#define HH_HEAD_MAX_BYTES 65536
+#define HH_HEAD_MAX_FIELDS 256
+#define HH_STATUS_LINE_MAX_BYTES 8192
+#define HH_INFORMATIONAL_MAX 16 /* 1xx heads before the final one */
+#define HH_LEADING_CRLF_MAX 1   /* empty lines tolerated before a status line, RFC 9112 §2.2 */
+#define HH_CHUNK_SIZE_MAX_DIGITS 16
+#define HH_CHUNK_EXTENSION_MAX_BYTES 4096   /* of one chunk */
+#define HH_CHUNK_EXTENSIONS_MAX_BYTES 65536 /* of one body */
+#define HH_TRAILER_MAX_BYTES 16384
+#define HH_TRAILER_MAX_FIELDS 64
+
+/* Request (client/request, codec/h1_writer). */
+#define HH_METHOD_MAX_BYTES 64
+#define HH_REQUEST_MAX_FIELDS 256
+#define HH_REQUEST_HEAD_MAX_BYTES 65536
+#define HH_PUSH_BUFFER_MAX_BYTES 65536 /* body bytes taken by a push and not yet on the wire */
+
+/* Content decoders (codec/decoder). */
+#define HH_DECODER_MAX_LAYERS 5
+#define HH_DECODER_RATIO_MAX 200
+#define HH_DECODER_RATIO_FREE_BYTES (64u << 20) /* the ratio counts only beyond so much output */
+#define HH_ZSTD_WINDOW_LOG_MAX 23               /* 8 MiB, RFC 8878 §3.1.1.1.2 and RFC 9659 */
+#define HH_DECODER_MEMBERS_MAX 65536            /* gzip members or zstd frames in one body */
+
+/* Names and addresses (net/resolver, net/dial). */
+#define HH_ADDRESSES_MAX 32
+#define HH_DNS_TTL_MAX_MS 300000
+#define HH_DNS_TTL_MIN_MS 1000
+#define HH_DNS_NEGATIVE_TTL_MAX_MS 30000
+#define HH_DNS_NEGATIVE_TTL_DEFAULT_MS 5000
+#define HH_DNS_CACHE_MAX_ENTRIES 4096
+#define HH_DNS_QUERIES_MAX 4096 /* names under way at once */
+#define HH_HOSTS_FILE_MAX_BYTES (4u << 20)
+#define HH_RESOLUTION_DELAY_MS 50 /* RFC 8305 §3 */
+#define HH_CONNECT_STAGGER_MS 250 /* RFC 8305 §5 */
+#define HH_WORKERS_MAX 4          /* threads for blocking work */
+#define HH_WORKER_QUEUE_MAX 4096
+
+/* Loop, pool, exchange. */
+#define HH_LOOP_EVENTS_MAX 256 /* readiness reports taken a step */
+#define HH_LOOP_TIMERS_MAX 4000000
+#define HH_STEP_EVENTS_MAX 1024 /* events a step may add to the queue before it stops reading */
+#define HH_CONN_STEP_BYTES_MAX (512u << 10) /* read from one connection in one step */
+#define HH_BUFFER_BYTES 65536               /* one pooled buffer */
+#define HH_BUFFERS_KEPT_MAX 64              /* free ones a pool keeps */
+#define HH_EXCHANGES_MAX 1000000
+#define HH_ATTEMPTS_MAX 64                 /* of one exchange, redirects and replays together */
+#define HH_BODY_AHEAD_MAX_BYTES (1u << 20) /* allocated beyond what has come */
+#define HH_BODY_WINDOW_BYTES (1u << 20)
+#define HH_POOL_CHECK_AFTER_MS                                                                     \
+    100                        /* an idle connection unseen for longer is checked before lending */
+#define HH_POOL_STARVE_MS 1000 /* an origin waiting so long may take another's connection */
+#define HH_DRAIN_MAX_BYTES (256u << 10) /* of a redirect's body, to keep its connection */
+#define HH_EXPECT_WAIT_MS 1000          /* RFC 9110 §10.1.1: not for ever */
+#define HH_SMALL_BODY_BYTES 16384       /* copied into one exact allocation */
+#define HH_SINK_MIN_BYTES 65536
+
+/* TLS (net/tls). */
+#define HH_TLS_SESSIONS_MAX 4  /* tickets kept for one configuration and peer */
+#define HH_TLS_CONTEXTS_MAX 64 /* shared contexts kept by the process */
+#define HH_TLS_RECORD_BYTES 16384
+
+/* Client defaults. */
+#define HH_DEFAULT_CONNECT_MS 10000
+#define HH_DEFAULT_READ_MS 30000
+#define HH_DEFAULT_WRITE_MS 30000
+#define HH_DEFAULT_MAX_CONNECTIONS 100
+#define HH_MAX_CONNECTIONS_MAX 1000000
+#define HH_DEFAULT_KEEPALIVE_EXPIRY_MS 45000
+#define HH_DEFAULT_MAX_REDIRECTS 20
+#define HH_MAX_REDIRECTS_MAX 60
+
+#endif
