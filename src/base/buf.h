@@ -42,7 +42,7 @@ void hh__buf_release(hh_buf_pool *pool, hh_buf *buf);
 hh_buf *hh__buf_create(uint32_t capacity);
 
 /* hh_buf_ref and hh_buf_unref (public) live in buf.c. */
-hh_buf *hh_buf_ref(hh_buf *buf);
-void hh_buf_unref(hh_buf *buf);
+HH_API hh_buf *hh_buf_ref(hh_buf *buf);
+HH_API void hh_buf_unref(hh_buf *buf);
 
 #endif

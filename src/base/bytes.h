@@ -2,8 +2,9 @@
  * bytes.h - a growing run of bytes that checks every bound and never exceeds its limit.
  *
  * Errors stick: after one append has failed all later ones do nothing, so a writer may check once
- * at the end. The content is always followed by a NUL that length doesn't count (once anything was
- * appended).
+ * at the end. The content is always followed by a NUL that length doesn't count, once anything was
+ * appended; who writes into reserved room writes it too (there is room) or leaves it to the next
+ * append or detach.
  */
 #ifndef HH_BASE_BYTES_H
 #define HH_BASE_BYTES_H

@@ -21,6 +21,8 @@ typedef struct hh_map {
 } hh_map;
 
 uint64_t hh__hash(hh_slice key);
+/* The same under a key of the caller's. */
+uint64_t hh__hash_keyed(hh_slice key, const uint64_t secret[2]);
 
 void hh__map_init(hh_map *map);
 void hh__map_finish(hh_map *map); /* the table only, not the values */

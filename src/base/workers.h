@@ -22,7 +22,7 @@ typedef struct hh_job {
 HH_WARN_UNUSED hh_status hh__workers_create(unsigned threads_max, hh_workers **out);
 void hh__workers_destroy(hh_workers *workers);
 /* HH_ERR_LIMIT: HH_WORKER_QUEUE_MAX jobs wait already. HH_ERR_SYSTEM: no thread could be started.
- */
+ * HH_ERR_STATE: the pool is being destroyed. On failure the job stays the caller's. */
 HH_WARN_UNUSED hh_status hh__workers_submit(hh_workers *workers, hh_job *job);
 
 #endif
