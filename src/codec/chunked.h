@@ -6,6 +6,7 @@
  * Strict as h1_parser: CRLF only, no space around sizes, at most 16 hex digits that fit 63 bits.
  *
  *     SIZE ──► EXTENSION ──► SIZE_LF ──► DATA ──► DATA_CR ──► DATA_LF ──► SIZE
+ *       └──(no extension)──────►┤
  *                               └─(size 0)─► TRAILER ──► DONE          any ──► FAILED
  */
 #ifndef HH_CODEC_CHUNKED_H
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
-#include "codec/fields.h"
+#include "codec/field_lines.h"
 
 typedef enum hh_chunked_state {
     HH_CHUNKED_SIZE = 0,
@@ -43,16 +44,17 @@ typedef struct hh_chunked {
     size_t extensions_total;    /* of the body */
     bool in_quotes, is_escaped; /* inside an extension's quoted string */
     hh_bytes trailer_text;
-    hh_fields trailers; /* offsets into trailer_text; complete when DONE */
-    hh_status failure;
-    const char *problem;
+    hh_field_lines trailer_lines;
+    hh_fields trailers;  /* offsets into trailer_text; complete when DONE */
+    hh_status failure;   /* FAILED: HH_ERR_PROTOCOL, HH_ERR_HEADERS_TOO_LARGE, HH_ERR_NO_MEMORY */
+    const char *problem; /* FAILED: a static phrase */
 } hh_chunked;
 
 void hh__chunked_init(hh_chunked *chunked);
 void hh__chunked_finish(hh_chunked *chunked);
 
 /* Reads `data`; *used bytes were consumed (the piece included), *body is set with PIECE and lies
- * within data. */
+ * within data. Neither is written with ERROR. */
 hh_chunked_result hh__chunked_next(hh_chunked *chunked, hh_slice data, size_t *used,
                                    hh_slice *body);
 

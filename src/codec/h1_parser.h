@@ -18,7 +18,7 @@
 #include <stdbool.h>
 
 #include "base/limits.h"
-#include "codec/fields.h"
+#include "codec/field_lines.h"
 
 typedef enum hh_h1_state {
     HH_H1_START = 0,
@@ -32,8 +32,7 @@ typedef enum hh_h1_result { HH_H1_NEED_MORE = 0, HH_H1_COMPLETE, HH_H1_ERROR } h
 
 typedef struct hh_h1_parser {
     hh_h1_state state;
-    uint32_t line_start;  /* offset of the line being looked at */
-    uint32_t scanned;     /* no line end before this offset */
+    hh_field_lines lines; /* how far the bytes are read, the status line's included */
     uint32_t head_length; /* DONE: bytes of the head, blank line included */
     uint32_t max_bytes;   /* HH_HEAD_MAX_BYTES unless set lower */
     uint32_t max_fields;  /* HH_HEAD_MAX_FIELDS likewise */
