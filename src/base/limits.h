@@ -30,6 +30,7 @@
 
 /* Content decoders (codec/decoder). */
 #define HH_DECODER_MAX_LAYERS 5
+#define HH_DECODER_BUFFER_BYTES 16384 /* between two layers */
 #define HH_DECODER_RATIO_MAX 200
 #define HH_DECODER_RATIO_FREE_BYTES (64u << 20) /* the ratio counts only beyond so much output */
 #define HH_ZSTD_WINDOW_LOG_MAX 23               /* 8 MiB, RFC 8878 §3.1.1.1.2 and RFC 9659 */

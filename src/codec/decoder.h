@@ -19,7 +19,8 @@ typedef struct hh_decoder hh_decoder;
 typedef enum hh_decode_result {
     HH_DECODE_NEED_INPUT = 0, /* all input used and all output given */
     HH_DECODE_OUTPUT,         /* *produced > 0 bytes written; call again */
-    HH_DECODE_COMPLETE,       /* every layer has seen its end; *produced may be > 0 */
+    HH_DECODE_COMPLETE,       /* all input used, every layer may end here; *produced may be > 0.
+                               * Input that still comes is one more member, or an error. */
     HH_DECODE_ERROR
 } hh_decode_result;
 
