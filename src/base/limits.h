@@ -8,7 +8,8 @@
 
 /* URL (codec/url). */
 #define HH_URL_MAX_BYTES 65536
-#define HH_HOST_MAX_BYTES 253 /* RFC 1035 §2.3.4, without the root's dot */
+#define HH_HOST_INPUT_MAX_BYTES 4096 /* as written, before it is mapped to ASCII; %XX counts one */
+#define HH_HOST_MAX_BYTES 253        /* RFC 1035 §2.3.4, without the root's dot */
 
 /* HTTP/1 response (codec/h1_parser, codec/chunked). */
 #define HH_HEAD_MAX_BYTES 65536
@@ -44,9 +45,22 @@
 #define HH_DNS_NEGATIVE_TTL_DEFAULT_MS 5000
 #define HH_DNS_CACHE_MAX_ENTRIES 4096
 #define HH_DNS_QUERIES_MAX 4096 /* names under way at once */
+#define HH_DNS_ALIASES_MAX 16      /* CNAME records of one answer that are followed */
+#define HH_DNS_FILE_CHECK_MS 1000  /* resolv.conf and hosts are looked at no more often */
+#define HH_DNS_PARTIAL_TTL_MAX_MS 30000 /* one family answered, the other failed */
+#define HH_DNS_SEARCH_MAX 32       /* search domains of resolv.conf */
+#define HH_DNS_SERVERS_MAX 16
+#define HH_DNS_SYSTEM_TTL_MS 30000 /* what getaddrinfo said; it tells no time to live */
+#define HH_DNS_TRIES 3             /* of each server, unless resolv.conf says otherwise */
+#define HH_DNS_TRY_MS 2000         /* the first of them; later ones are longer */
 #define HH_HOSTS_FILE_MAX_BYTES (4u << 20)
+#define HH_OVERRIDES_MAX 4096 /* addresses given by hand */
+#define HH_RESOLV_CONF_MAX_BYTES 65536
 #define HH_RESOLUTION_DELAY_MS 50 /* RFC 8305 §3 */
 #define HH_CONNECT_STAGGER_MS 250 /* RFC 8305 §5 */
+#define HH_UNIX_RETRY_MS 10       /* a Unix socket's listener with a full backlog is asked again */
+#define HH_TCP_KEEPALIVE_IDLE_S 60
+#define HH_TCP_KEEPALIVE_INTERVAL_S 15
 #define HH_WORKERS_MAX 4          /* threads for blocking work */
 #define HH_WORKER_QUEUE_MAX 4096
 
@@ -59,11 +73,13 @@
 #define HH_BUFFERS_KEPT_MAX 64              /* free ones a pool keeps */
 #define HH_EXCHANGES_MAX 1000000
 #define HH_ATTEMPTS_MAX 64                 /* of one exchange, redirects and replays together */
+#define HH_REPLAYS_MAX 1                   /* of one exchange, unasked */
 #define HH_BODY_AHEAD_MAX_BYTES (1u << 20) /* allocated beyond what has come */
 #define HH_BODY_WINDOW_BYTES (1u << 20)
 #define HH_POOL_CHECK_AFTER_MS                                                                     \
     100                        /* an idle connection unseen for longer is checked before lending */
 #define HH_POOL_STARVE_MS 1000 /* an origin waiting so long may take another's connection */
+#define HH_POOL_ORIGINS_KEPT_MAX 1024      /* remembered without a connection */
 #define HH_DRAIN_MAX_BYTES (256u << 10) /* of a redirect's body, to keep its connection */
 #define HH_EXPECT_WAIT_MS 1000          /* RFC 9110 §10.1.1: not for ever */
 #define HH_SMALL_BODY_BYTES 16384       /* copied into one exact allocation */
@@ -73,6 +89,9 @@
 #define HH_TLS_SESSIONS_MAX 4  /* tickets kept for one configuration and peer */
 #define HH_TLS_CONTEXTS_MAX 64 /* shared contexts kept by the process */
 #define HH_TLS_RECORD_BYTES 16384
+#define HH_TLS_KEY_MAX_BYTES 65536     /* a configuration's key: its paths, mostly */
+#define HH_TLS_PASSWORD_MAX_BYTES 1024 /* OpenSSL's own bound on a key's password */
+#define HH_TLS_NAMES_SHOWN_MAX 3       /* of a wrong certificate, in an error's sentence */
 
 /* Client defaults. */
 #define HH_DEFAULT_CONNECT_MS 10000

@@ -54,14 +54,16 @@ typedef struct hh_tls_target {
     hh_tls_sessions *sessions; /* NULL: no resumption */
 } hh_tls_target;
 
-/* A TLS stream over `below`, which it owns from HH_OK on. No I/O yet. The handshake runs by
- * hh__tls_handshake. */
+/* A TLS stream over `below`, which it owns from HH_OK on; it listens for reading. No I/O yet. The
+ * handshake runs by hh__tls_handshake. After HH_IO_EOF the stream's was_truncated says that no
+ * close_notify came. HH_ERR_INVALID_ARGUMENT (a name no certificate can be for, a damaged ALPN
+ * list), HH_ERR_NO_MEMORY, and all of hh__tls_config_load. */
 HH_WARN_UNUSED hh_status hh__tls_stream_create(hh_stream *below, hh_tls_config *config,
                                                const hh_tls_target *target, hh_stream **out,
                                                hh_error *error);
-/* Moves the handshake on: OK when done, WAIT, ERROR (describe tells: HH_ERR_CERTIFICATE with
- * tls_verify set, or HH_ERR_TLS). EOF counts as ERROR. After it the stream's read and write may be
- * used. */
+/* Moves the handshake on, each time on_ready is called: OK when done, WAIT, ERROR (describe tells:
+ * HH_ERR_CERTIFICATE with tls_verify set, or HH_ERR_TLS). EOF counts as ERROR. After it the
+ * stream's read and write may be used. */
 hh_io hh__tls_handshake(hh_stream *stream);
 
 typedef struct hh_tls_info {
