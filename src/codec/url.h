@@ -3,7 +3,7 @@
  * Host field and a pool key are made of.
  *
  * One parse decides policy and dialling alike: everything here is derived from the serialized form
- * once. struct hh_url lives here so that url.c, url_host.c and url_join.c share it.
+ * once. struct hh_url is in url_internal.h, for url.c and url_parse.c alone.
  */
 #ifndef HH_CODEC_URL_H
 #define HH_CODEC_URL_H
@@ -31,14 +31,15 @@ hh_slice hh__url_target(const hh_url *url);
 hh_slice hh__url_safe_text(const hh_url *url);
 bool hh__url_has_userinfo(const hh_url *url);
 /* Username and password with %XX undone, as basic authentication wants them; copies, hh__free each.
- * HH_ERR_NO_MEMORY. */
+ * HH_ERR_NO_MEMORY; HH_ERR_INVALID_URL when one of them holds a NUL (%00). */
 HH_WARN_UNUSED hh_status hh__url_userinfo_decoded(const hh_url *url, char **username,
                                                   char **password);
 /* Same scheme, host and port. */
 bool hh__url_same_origin(const hh_url *a, const hh_url *b);
 /* A copy of `url` without user info. */
 HH_WARN_UNUSED hh_status hh__url_without_userinfo(const hh_url *url, hh_url **out);
-/* A copy of `url` that has `fragment` when it has none itself (RFC 9110 §10.2.2). */
+/* A copy of `url` that has `fragment` when it has none itself (RFC 9110 §10.2.2); an empty one adds
+ * nothing. HH_ERR_LIMIT, HH_ERR_NO_MEMORY. */
 HH_WARN_UNUSED hh_status hh__url_with_fragment(const hh_url *url, hh_slice fragment, hh_url **out);
 /* Another share (atomic count); hh_url_destroy gives it back. */
 hh_url *hh__url_ref(hh_url *url);
