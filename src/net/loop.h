@@ -90,6 +90,10 @@ HH_WARN_UNUSED hh_status hh__watch_set(hh_loop *loop, hh_watch *watch, unsigned 
 /* Stops watching, before the descriptor is closed; a report already taken is dropped. Harmless
  * twice. */
 void hh__watch_stop(hh_loop *loop, hh_watch *watch);
+/* Hands the descriptor `from` watches over to `to`, which isn't watched; `from` is stopped. One
+ * system call. HH_ERR_SYSTEM with errno set, and nothing changed. */
+HH_WARN_UNUSED hh_status hh__watch_move(hh_loop *loop, hh_watch *from, hh_watch *to,
+                                        unsigned interest);
 
 /* Sets or moves the deadline. HH_ERR_NO_MEMORY, HH_ERR_LIMIT (HH_LOOP_TIMERS_MAX); moving a set one
  * can't fail. */

@@ -1,0 +1,1128 @@
+/*
+ * The loop's contract, point by point (src/net/loop.h). Calls are counted and failed by
+ * link-time wrapping; time passes only where a deadline is what is tested.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "net/loop.h"
+#include "support/alloc_fail.h"
+#include "support/sys_fail.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define FAR_MS 20000 /* a bound that is only met when something hangs */
+
+/* The heap, watched. */
+
+static unsigned heap_adds, heap_moves;
+
+hh_status __real_hh__heap_add(hh_heap *heap, hh_heap_item *item);
+hh_status __wrap_hh__heap_add(hh_heap *heap, hh_heap_item *item);
+hh_status __wrap_hh__heap_add(hh_heap *heap, hh_heap_item *item)
+{
+    heap_adds++;
+    return __real_hh__heap_add(heap, item);
+}
+
+void __real_hh__heap_move(hh_heap *heap, hh_heap_item *item, int64_t key);
+void __wrap_hh__heap_move(hh_heap *heap, hh_heap_item *item, int64_t key);
+void __wrap_hh__heap_move(hh_heap *heap, hh_heap_item *item, int64_t key)
+{
+    heap_moves++;
+    __real_hh__heap_move(heap, item, key);
+}
+
+/* Helpers. */
+
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < 2048; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static hh_loop *make_loop(void)
+{
+    hh_loop *loop = NULL;
+
+    assert_int_equal(hh__loop_create(&loop, NULL), HH_OK);
+    return loop;
+}
+
+static bool is_readable(const hh_loop *loop, int timeout_ms)
+{
+    struct pollfd one = {hh__loop_fd(loop), POLLIN, 0};
+
+    return poll(&one, 1, timeout_ms) == 1;
+}
+
+static void run(hh_loop *loop)
+{
+    assert_int_equal(hh__loop_run(loop), HH_OK);
+}
+
+/* Waits and runs until `*count` has come to `wanted`. */
+static void run_until(hh_loop *loop, const unsigned *count, unsigned wanted)
+{
+    while (*count < wanted) {
+        assert_true(is_readable(loop, FAR_MS));
+        run(loop);
+    }
+}
+
+/* What happened in which order, a letter each; only the beginning of a long one. */
+static char story[64];
+static void tell(char what)
+{
+    size_t length = strlen(story);
+
+    if (length + 1 < sizeof(story)) {
+        story[length] = what;
+        story[length + 1] = '\0';
+    }
+}
+static int setup(void **state)
+{
+    (void)state;
+    story[0] = '\0';
+    heap_adds = heap_moves = 0;
+    sys_fail_off();
+    sys_fail_count_start();
+    alloc_fail_off();
+    return 0;
+}
+
+/* A watch over an eventfd that counts its reports, and a note of what to do in the handler. */
+typedef struct probe {
+    hh_watch watch;
+    hh_loop *loop;
+    unsigned reports;
+    unsigned last_ready;
+    bool drains;
+    void (*then)(struct probe *probe);
+    struct probe *other;
+    hh_timer *timer;
+    hh_task *task;
+} probe;
+
+static void on_probe(hh_watch *watch, unsigned ready)
+{
+    probe *self = HH_CONTAINER_OF(watch, probe, watch);
+    uint64_t value;
+
+    self->reports++;
+    self->last_ready = ready;
+    tell('i');
+    if (self->drains)
+        assert_int_equal(read(watch->fd, &value, sizeof(value)), sizeof(value));
+    if (self->then != NULL)
+        self->then(self);
+}
+
+static void probe_open(probe *self, hh_loop *loop, unsigned count)
+{
+    memset(self, 0, sizeof(*self));
+    self->loop = loop;
+    self->watch.on_ready = on_probe;
+    assert_int_equal(
+        hh__watch_start(loop, &self->watch, eventfd(count, EFD_NONBLOCK), HH_READY_READ), HH_OK);
+}
+
+static void probe_close(probe *self)
+{
+    hh__watch_stop(self->loop, &self->watch);
+    close(self->watch.fd);
+}
+
+static void probe_signal(const probe *self)
+{
+    uint64_t one = 1;
+
+    assert_int_equal(write(self->watch.fd, &one, sizeof(one)), sizeof(one));
+}
+
+typedef struct clockwork {
+    hh_timer timer;
+    hh_loop *loop;
+    unsigned fired;
+    int64_t fired_ns;
+    int64_t again_ns; /* sets itself to this, when not 0 */
+} clockwork;
+
+static void on_clockwork(hh_timer *timer)
+{
+    clockwork *self = HH_CONTAINER_OF(timer, clockwork, timer);
+
+    assert_int_equal(timer->due_ns, 0);
+    self->fired++;
+    self->fired_ns = hh__loop_now(self->loop);
+    tell('t');
+    if (self->again_ns != 0)
+        assert_int_equal(hh__timer_set(self->loop, timer, self->again_ns), HH_OK);
+}
+
+static clockwork make_clockwork(hh_loop *loop)
+{
+    clockwork self;
+
+    memset(&self, 0, sizeof(self));
+    self.loop = loop;
+    self.timer.on_due = on_clockwork;
+    return self;
+}
+
+typedef struct job {
+    hh_task task;
+    hh_loop *loop;
+    unsigned runs;
+    unsigned again; /* so many times it posts itself */
+} job;
+
+static void run_job(hh_task *task)
+{
+    job *self = HH_CONTAINER_OF(task, job, task);
+
+    self->runs++;
+    tell('w');
+    if (self->again > 0) {
+        self->again--;
+        hh__task_post(self->loop, task);
+    }
+}
+
+/* 1. The descriptor is readable whenever a run has something to do. A foreign epoll sleeps on it.
+ */
+
+static void foreign_wait(const hh_loop *loop)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
+    int foreign = epoll_create1(EPOLL_CLOEXEC);
+
+    assert_int_equal(epoll_ctl(foreign, EPOLL_CTL_ADD, hh__loop_fd(loop), &event), 0);
+    assert_int_equal(epoll_wait(foreign, &event, 1, FAR_MS), 1);
+    close(foreign);
+}
+
+static void test_readable_for_io(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one;
+
+    (void)state;
+    assert_false(is_readable(loop, 0));
+    probe_open(&one, loop, 0);
+    assert_false(is_readable(loop, 0));
+    probe_signal(&one);
+    foreign_wait(loop);
+    run(loop);
+    assert_int_equal(one.reports, 1);
+    assert_int_equal(one.last_ready, HH_READY_READ);
+    assert_true(is_readable(loop, 0)); /* level-triggered: nobody has read it */
+    one.drains = true;
+    run(loop);
+    assert_false(is_readable(loop, 0));
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_readable_for_deadline(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork one = make_clockwork(loop);
+    int64_t due_ns = hh__loop_refresh(loop) + 20 * NS_PER_MS;
+
+    (void)state;
+    assert_int_equal(hh__timer_set(loop, &one.timer, due_ns), HH_OK);
+    foreign_wait(loop);
+    run(loop);
+    assert_int_equal(one.fired, 1);
+    assert_true(one.fired_ns >= due_ns);
+    assert_false(is_readable(loop, 0));
+    /* A deadline in the past is one, too. */
+    assert_int_equal(hh__timer_set(loop, &one.timer, -5), HH_OK);
+    foreign_wait(loop);
+    run(loop);
+    assert_int_equal(one.fired, 2);
+    assert_false(is_readable(loop, 0));
+    hh__loop_destroy(loop);
+}
+
+static void test_readable_for_task(void **state)
+{
+    hh_loop *loop = make_loop();
+    job one = {.task = {.run = run_job}, .loop = loop};
+
+    (void)state;
+    hh__task_post(loop, &one.task);
+    hh__task_post(loop, &one.task);
+    foreign_wait(loop);
+    run(loop);
+    assert_int_equal(one.runs, 1);
+    assert_false(is_readable(loop, 0));
+    hh__task_post(loop, &one.task);
+    hh__task_cancel(&one.task);
+    hh__task_cancel(&one.task);
+    run(loop);
+    assert_int_equal(one.runs, 1);
+    assert_false(is_readable(loop, 0));
+    hh__loop_destroy(loop);
+}
+
+static void *wake_once(void *loop)
+{
+    hh__loop_wake(loop);
+    return NULL;
+}
+
+static void test_wake_from_another_thread(void **state)
+{
+    hh_loop *loop = make_loop();
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, wake_once, loop), 0);
+    assert_int_equal(hh__loop_wait(loop, -1), HH_OK);
+    pthread_join(thread, NULL);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_false(is_readable(loop, 0));
+    hh__loop_wake(loop);
+    hh__loop_wake(loop);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_false(is_readable(loop, 0));
+    hh__loop_destroy(loop);
+}
+
+enum { WAKES = 20000 };
+typedef struct wake_race {
+    hh_loop *loop;
+    atomic_uint published;
+} wake_race;
+
+static void *publish_and_wake(void *memory)
+{
+    wake_race *race = memory;
+
+    for (unsigned i = 0; i < WAKES; i++) {
+        atomic_fetch_add(&race->published, 1);
+        hh__loop_wake(race->loop);
+    }
+    return NULL;
+}
+
+/* What was published before a wake is seen after the run that the wake asked for. */
+static void test_no_wake_is_lost(void **state)
+{
+    wake_race race = {.loop = make_loop()};
+    pthread_t threads[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, publish_and_wake, &race), 0);
+    while (atomic_load(&race.published) < 2 * WAKES) {
+        assert_true(is_readable(race.loop, FAR_MS));
+        run(race.loop);
+    }
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    hh__loop_destroy(race.loop);
+}
+
+/* 2. Waiting. */
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void test_wait_is_interrupted_by_a_signal(void **state)
+{
+    hh_loop *loop = make_loop();
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART}, old;
+    /* Repeating, so that one arrives inside poll whatever the scheduler does. */
+    struct itimerval often = {{0, 3000}, {0, 3000}}, never = {{0, 0}, {0, 0}};
+
+    (void)state;
+    sigaction(SIGALRM, &action, &old);
+    setitimer(ITIMER_REAL, &often, NULL);
+    assert_int_equal(hh__loop_wait(loop, -1), HH_INTERRUPTED);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &old, NULL);
+    assert_int_equal(hh__loop_wait(loop, 0), HH_OK);
+    hh__loop_destroy(loop);
+}
+
+static void test_wait_ends_in_time(void **state)
+{
+    hh_loop *loop = make_loop();
+    int64_t before_ns = hh__loop_refresh(loop);
+
+    (void)state;
+    assert_int_equal(hh__loop_wait(loop, 15), HH_OK);
+    assert_true(hh__loop_refresh(loop) - before_ns >= 14 * NS_PER_MS);
+    hh__loop_destroy(loop);
+}
+
+/* 3. Deadlines. */
+
+static void move_timer_later(probe *self)
+{
+    assert_int_equal(
+        hh__timer_set(self->loop, self->timer, hh__loop_now(self->loop) + 3600000 * NS_PER_MS),
+        HH_OK);
+}
+
+static void test_due_timers_come_after_io(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork late = make_clockwork(loop), saved = make_clockwork(loop);
+    probe one;
+
+    (void)state;
+    /* Both are over; the caller was busy; data has come meanwhile and saves one of them. */
+    assert_int_equal(hh__timer_set(loop, &late.timer, 1), HH_OK);
+    assert_int_equal(hh__timer_set(loop, &saved.timer, 1), HH_OK);
+    probe_open(&one, loop, 1);
+    one.drains = true;
+    one.timer = &saved.timer;
+    one.then = move_timer_later;
+    run(loop);
+    assert_string_equal(story, "it");
+    assert_int_equal(late.fired, 1);
+    assert_int_equal(saved.fired, 0);
+    hh__timer_stop(loop, &saved.timer);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void refresh_past_deadline(probe *self)
+{
+    while (hh__loop_refresh(self->loop) < self->timer->due_ns)
+        ;
+}
+
+/* A deadline that passes during the run hasn't had its look at I/O. */
+static void test_due_is_measured_at_the_start_of_the_run(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork soon = make_clockwork(loop);
+    probe one;
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    one.drains = true;
+    one.timer = &soon.timer;
+    one.then = refresh_past_deadline;
+    assert_int_equal(hh__timer_set(loop, &soon.timer, hh__loop_refresh(loop) + 50 * NS_PER_MS),
+                     HH_OK);
+    run(loop);
+    assert_int_equal(soon.fired, 0);
+    run_until(loop, &soon.fired, 1);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_moving_later_touches_neither_heap_nor_kernel(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork one = make_clockwork(loop);
+    int64_t start_ns = hh__loop_refresh(loop);
+
+    (void)state;
+    assert_int_equal(hh__timer_set(loop, &one.timer, start_ns + 10 * NS_PER_MS), HH_OK);
+    assert_int_equal(heap_adds, 1);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
+    for (int i = 11; i <= 30; i++)
+        assert_int_equal(hh__timer_set(loop, &one.timer, start_ns + i * NS_PER_MS), HH_OK);
+    assert_int_equal(heap_adds, 1);
+    assert_int_equal(heap_moves, 0);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
+    run_until(loop, &one.fired, 1);
+    assert_true(one.fired_ns >= start_ns + 30 * NS_PER_MS);
+    assert_true(heap_moves >= 1);
+    assert_string_equal(story, "t");
+    hh__loop_destroy(loop);
+}
+
+static void test_kernel_timer_is_armed_only_for_an_earlier_deadline(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork timers[4];
+    int64_t base_ns = hh__loop_refresh(loop) + 3600000 * NS_PER_MS;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        timers[i] = make_clockwork(loop);
+    assert_int_equal(hh__timer_set(loop, &timers[0].timer, base_ns), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
+    assert_int_equal(hh__timer_set(loop, &timers[1].timer, base_ns + 5), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
+    assert_int_equal(hh__timer_set(loop, &timers[2].timer, base_ns - 5), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 2);
+    /* Moved earlier within the heap. */
+    assert_int_equal(hh__timer_set(loop, &timers[1].timer, base_ns - 9), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 3);
+    hh__timer_unset(&timers[1].timer);
+    assert_int_equal(hh__timer_set(loop, &timers[1].timer, base_ns), HH_OK);
+    hh__timer_stop(loop, &timers[1].timer);
+    hh__timer_stop(loop, &timers[1].timer);
+    run(loop);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 3);
+    for (size_t i = 0; i < 4; i++)
+        hh__timer_stop(loop, &timers[i].timer);
+    hh__loop_destroy(loop);
+}
+
+static void set_three(probe *self)
+{
+    for (int i = 3; i > 0; i--)
+        assert_int_equal(hh__timer_set(self->loop, &self->timer[i - 1],
+                                       hh__loop_now(self->loop) + i * 3600000 * NS_PER_MS),
+                         HH_OK);
+}
+
+/* Within a run the kernel's timer is set at most once, at the end. */
+static void test_kernel_timer_is_armed_once_a_run(void **state)
+{
+    hh_loop *loop = make_loop();
+    hh_timer timers[3];
+    probe one;
+
+    (void)state;
+    memset(timers, 0, sizeof(timers));
+    probe_open(&one, loop, 1);
+    one.timer = timers;
+    one.then = set_three;
+    run(loop);
+    assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
+    for (size_t i = 0; i < 3; i++)
+        hh__timer_stop(loop, &timers[i]);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_unset_timer_never_fires(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork unset = make_clockwork(loop), stopped = make_clockwork(loop);
+    clockwork other = make_clockwork(loop);
+
+    (void)state;
+    assert_int_equal(hh__timer_set(loop, &unset.timer, 1), HH_OK);
+    assert_int_equal(hh__timer_set(loop, &stopped.timer, 2), HH_OK);
+    assert_int_equal(hh__timer_set(loop, &other.timer, 3), HH_OK);
+    hh__timer_unset(&unset.timer);
+    hh__timer_stop(loop, &stopped.timer);
+    run(loop);
+    assert_int_equal(other.fired, 1);
+    assert_int_equal(unset.fired + stopped.fired, 0);
+    assert_false(is_readable(loop, 0));
+    hh__loop_destroy(loop);
+}
+
+static void test_timer_set_to_the_past_by_itself_waits_for_the_next_run(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork one = make_clockwork(loop);
+
+    (void)state;
+    one.again_ns = 1;
+    assert_int_equal(hh__timer_set(loop, &one.timer, 1), HH_OK);
+    run(loop);
+    assert_int_equal(one.fired, 1);
+    assert_true(is_readable(loop, FAR_MS));
+    run(loop);
+    assert_int_equal(one.fired, 2);
+    hh__timer_stop(loop, &one.timer);
+    hh__loop_destroy(loop);
+}
+
+static void test_many_timers_fire_once_and_not_early(void **state)
+{
+    enum { COUNT = 500 };
+    hh_loop *loop = make_loop();
+    clockwork *timers = calloc(COUNT, sizeof(*timers));
+    int64_t *due_ns = calloc(COUNT, sizeof(*due_ns));
+    int64_t start_ns = hh__loop_refresh(loop);
+    unsigned seed = 7, fired = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        timers[i] = make_clockwork(loop);
+        for (int moves = 0; moves < 3; moves++) {
+            seed = seed * 1103515245u + 12345u;
+            due_ns[i] = start_ns + (int64_t)(seed >> 8) % (40 * NS_PER_MS);
+            assert_int_equal(hh__timer_set(loop, &timers[i].timer, due_ns[i]), HH_OK);
+        }
+    }
+    while (fired < COUNT) {
+        assert_true(is_readable(loop, FAR_MS));
+        run(loop);
+        fired = 0;
+        for (size_t i = 0; i < COUNT; i++)
+            fired += timers[i].fired;
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(timers[i].fired, 1);
+        assert_true(timers[i].fired_ns >= due_ns[i]);
+    }
+    free(timers);
+    free(due_ns);
+    hh__loop_destroy(loop);
+}
+
+/* 4. What is left over keeps the descriptor readable. */
+
+static void test_tasks_left_over(void **state)
+{
+    hh_loop *loop = make_loop();
+    job one = {.task = {.run = run_job}, .loop = loop, .again = 4};
+
+    (void)state;
+    hh__task_post(loop, &one.task);
+    run(loop); /* two rounds a run */
+    assert_int_equal(one.runs, 2);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(one.runs, 4);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(one.runs, 5);
+    assert_false(is_readable(loop, 0));
+    hh__loop_destroy(loop);
+}
+
+static void post_job(probe *self)
+{
+    hh__task_post(self->loop, self->task);
+}
+
+static void test_order_within_a_run(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork due = make_clockwork(loop);
+    job one = {.task = {.run = run_job}, .loop = loop, .again = 1};
+    probe io;
+
+    (void)state;
+    probe_open(&io, loop, 1);
+    io.then = post_job;
+    io.task = &one.task;
+    io.drains = true;
+    assert_int_equal(hh__timer_set(loop, &due.timer, 1), HH_OK);
+    run(loop);
+    assert_string_equal(story, "iwtw");
+    probe_close(&io);
+    hh__loop_destroy(loop);
+}
+
+enum { MANY = HH_LOOP_EVENTS_MAX + 44 };
+
+static probe *open_many(hh_loop *loop)
+{
+    probe *many = calloc(MANY, sizeof(*many));
+
+    for (size_t i = 0; i < MANY; i++)
+        probe_open(&many[i], loop, 1);
+    return many;
+}
+
+static void close_many(probe *many)
+{
+    for (size_t i = 0; i < MANY; i++)
+        probe_close(&many[i]);
+    free(many);
+}
+
+static unsigned count_served(const probe *many)
+{
+    unsigned served = 0;
+
+    for (size_t i = 0; i < MANY; i++)
+        served += many[i].reports > 0;
+    return served;
+}
+
+static void test_more_than_one_batch(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe *many = open_many(loop);
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        many[i].drains = true;
+    run(loop);
+    assert_int_equal(count_served(many), HH_LOOP_EVENTS_MAX);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(count_served(many), MANY);
+    assert_false(is_readable(loop, 0));
+    close_many(many);
+    hh__loop_destroy(loop);
+}
+
+/* A deadline waits until every watch had its chance, and no longer, though all stay ready. */
+static void test_deadlines_wait_for_the_rest_of_the_batch(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe *many = open_many(loop);
+    clockwork due = make_clockwork(loop);
+
+    (void)state;
+    assert_int_equal(hh__timer_set(loop, &due.timer, 1), HH_OK);
+    run(loop);
+    assert_int_equal(due.fired, 0);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(count_served(many), MANY);
+    assert_int_equal(due.fired, 1);
+    close_many(many);
+    hh__loop_destroy(loop);
+}
+
+/* 5. Fork. */
+
+static int child_of_fork(hh_loop *loop, probe *one, clockwork *timer)
+{
+    hh_error error;
+    hh_loop *own = NULL;
+    hh_watch another = {.fd = -1};
+
+    if (!hh__loop_is_forked(loop))
+        return 1;
+    sys_fail_count_start();
+    hh__loop_wake(loop);
+    if (hh__loop_run(loop) != HH_ERR_STATE ||
+        hh__watch_start(loop, &another, one->watch.fd, HH_READY_READ) == HH_OK ||
+        hh__watch_set(loop, &one->watch, 0) == HH_OK ||
+        hh__timer_set(loop, &timer->timer, 1) != HH_OK)
+        return 2;
+    hh__watch_stop(loop, &one->watch);
+    if (one->watch.is_watched || sys_fail_count(SYS_FAIL_EPOLL_CTL) != 0 ||
+        sys_fail_count(SYS_FAIL_TIMERFD_SETTIME) != 0)
+        return 3;
+    close(one->watch.fd);
+    hh__timer_stop(loop, &timer->timer);
+    hh__loop_destroy(loop);
+    /* A loop of the child's own works. */
+    if (hh__loop_create(&own, &error) != HH_OK || hh__loop_is_forked(own) ||
+        hh__loop_run(own) != HH_OK)
+        return 4;
+    hh__loop_destroy(own);
+    return 0;
+}
+
+static void test_fork_leaves_the_parent_alone(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork timer = make_clockwork(loop);
+    probe one;
+    pid_t child;
+    int status = -1;
+
+    (void)state;
+    probe_open(&one, loop, 0);
+    assert_int_equal(
+        hh__timer_set(loop, &timer.timer, hh__loop_refresh(loop) + 3600000 * NS_PER_MS), HH_OK);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(child_of_fork(loop, &one, &timer));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+
+    assert_false(hh__loop_is_forked(loop));
+    assert_false(is_readable(loop, 0)); /* neither woken nor armed by the child */
+    probe_signal(&one);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(one.reports, 1);
+    hh__timer_stop(loop, &timer.timer);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+/* Watches that change under a batch. */
+
+static void stop_other(probe *self)
+{
+    hh__watch_stop(self->loop, &self->other->watch);
+}
+
+static void test_stop_drops_a_report_already_taken(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one, two;
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    probe_open(&two, loop, 1);
+    one.other = &two;
+    two.other = &one;
+    one.then = two.then = stop_other; /* whichever comes first */
+    run(loop);
+    assert_int_equal(one.reports + two.reports, 1);
+    probe_close(&one);
+    probe_close(&two);
+    hh__watch_stop(loop, &two.watch); /* harmless twice */
+    hh__loop_destroy(loop);
+}
+
+static void restart_other_on_a_silent_one(probe *self)
+{
+    hh_watch *watch = &self->other->watch;
+
+    hh__watch_stop(self->loop, watch);
+    close(watch->fd);
+    /* Most likely the same number again. */
+    assert_int_equal(hh__watch_start(self->loop, watch, eventfd(0, EFD_NONBLOCK), HH_READY_READ),
+                     HH_OK);
+}
+
+static void test_report_does_not_reach_a_restarted_watch(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one, two;
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    probe_open(&two, loop, 1);
+    one.other = &two;
+    two.other = &one;
+    one.then = two.then = restart_other_on_a_silent_one;
+    run(loop);
+    assert_int_equal(one.reports + two.reports, 1);
+    probe_close(&one);
+    probe_close(&two);
+    hh__loop_destroy(loop);
+}
+
+static void pause_other(probe *self)
+{
+    assert_int_equal(hh__watch_set(self->loop, &self->other->watch, 0), HH_OK);
+}
+
+static void test_report_does_not_reach_a_paused_watch(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one, two;
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    probe_open(&two, loop, 1);
+    one.other = &two;
+    two.other = &one;
+    one.then = two.then = pause_other;
+    run(loop);
+    assert_int_equal(one.reports + two.reports, 1);
+    probe_close(&one);
+    probe_close(&two);
+    hh__loop_destroy(loop);
+}
+
+static void test_same_interest_costs_no_call(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one;
+
+    (void)state;
+    probe_open(&one, loop, 0);
+    sys_fail_count_start();
+    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 0);
+    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ | HH_READY_WRITE), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 1);
+    run(loop);
+    assert_int_equal(one.last_ready, HH_READY_WRITE);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_hangup_of_a_paused_watch_does_not_spin(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one = {.loop = loop, .watch = {.on_ready = on_probe}};
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(hh__watch_start(loop, &one.watch, ends[0], 0), HH_OK);
+    close(ends[1]);
+    run(loop);
+    assert_int_equal(one.reports, 1);
+    assert_int_equal(one.last_ready & (HH_READY_READ | HH_READY_WRITE),
+                     HH_READY_READ | HH_READY_WRITE);
+    assert_false(is_readable(loop, 0));
+    /* Asked for again, it is there again. */
+    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ), HH_OK);
+    assert_true(is_readable(loop, 0));
+    run(loop);
+    assert_int_equal(one.reports, 2);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_moved_watch(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one, two = {.loop = loop, .watch = {.on_ready = on_probe}};
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    sys_fail_count_start();
+    assert_int_equal(hh__watch_move(loop, &one.watch, &two.watch, HH_READY_READ), HH_OK);
+    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 1);
+    assert_false(one.watch.is_watched);
+    run(loop);
+    assert_int_equal(one.reports, 0);
+    assert_int_equal(two.reports, 1);
+    sys_fail_at(SYS_FAIL_EPOLL_CTL, 1, ENOSPC);
+    assert_int_equal(hh__watch_move(loop, &two.watch, &one.watch, HH_READY_READ), HH_ERR_SYSTEM);
+    assert_int_equal(errno, ENOSPC);
+    sys_fail_off();
+    assert_true(two.watch.is_watched && !one.watch.is_watched);
+    probe_close(&two);
+    hh__loop_destroy(loop);
+}
+
+static void test_watch_errors(void **state)
+{
+    hh_loop *loop = make_loop();
+    hh_watch watch = {.fd = 0};
+    FILE *file = tmpfile();
+
+    (void)state;
+    errno = 0;
+    assert_int_equal(hh__watch_start(loop, &watch, -1, HH_READY_READ), HH_ERR_SYSTEM);
+    assert_int_equal(errno, EBADF);
+    assert_false(watch.is_watched);
+    if (file != NULL) {
+        assert_int_equal(hh__watch_start(loop, &watch, fileno(file), HH_READY_READ), HH_ERR_SYSTEM);
+        assert_int_equal(errno, EPERM);
+        fclose(file);
+    }
+    hh__watch_stop(loop, &watch);
+    hh__loop_destroy(loop);
+}
+
+/* Discards. */
+
+typedef struct litter {
+    hh_watch watch;
+    hh_discard discard;
+    hh_loop *loop;
+    struct litter *next;
+    unsigned reports;
+} litter;
+
+static unsigned destroyed;
+
+static void destroy_litter(hh_discard *discard)
+{
+    litter *self = HH_CONTAINER_OF(discard, litter, discard);
+
+    destroyed++;
+    if (self->next != NULL)
+        hh__loop_discard(self->loop, &self->next->discard, destroy_litter);
+    free(self);
+}
+
+static void on_litter(hh_watch *watch, unsigned ready)
+{
+    litter *self = HH_CONTAINER_OF(watch, litter, watch);
+
+    (void)ready;
+    hh__watch_stop(self->loop, watch);
+    close(watch->fd);
+    hh__loop_discard(self->loop, &self->discard, destroy_litter);
+    assert_int_equal(destroyed, 0);
+    self->reports++; /* still ours */
+}
+
+static litter *make_litter(hh_loop *loop, litter *next)
+{
+    litter *self = calloc(1, sizeof(*self));
+
+    self->loop = loop;
+    self->next = next;
+    self->watch.on_ready = on_litter;
+    return self;
+}
+
+static void test_discards_go_at_the_end_of_the_run(void **state)
+{
+    hh_loop *loop = make_loop();
+    litter *one = make_litter(loop, make_litter(loop, NULL));
+    litter *two = make_litter(loop, NULL);
+
+    (void)state;
+    destroyed = 0;
+    assert_int_equal(hh__watch_start(loop, &one->watch, eventfd(1, EFD_NONBLOCK), HH_READY_READ),
+                     HH_OK);
+    assert_int_equal(hh__watch_start(loop, &two->watch, eventfd(1, EFD_NONBLOCK), HH_READY_READ),
+                     HH_OK);
+    run(loop);
+    assert_int_equal(destroyed, 3);
+    hh__loop_destroy(loop);
+}
+
+static void test_discards_go_with_the_loop(void **state)
+{
+    hh_loop *loop = make_loop();
+    litter *one = make_litter(loop, NULL);
+
+    (void)state;
+    destroyed = 0;
+    hh__loop_discard(loop, &one->discard, destroy_litter);
+    hh__loop_destroy(loop);
+    assert_int_equal(destroyed, 1);
+    hh__loop_destroy(NULL);
+}
+
+/* Failures. */
+
+static void test_create_fails_cleanly_at_each_call(void **state)
+{
+    unsigned before = open_descriptors();
+    uint64_t nth;
+
+    (void)state;
+    for (nth = 1;; nth++) {
+        hh_loop *loop = NULL;
+        hh_error error;
+        hh_status status;
+
+        memset(&error, 0, sizeof(error));
+        sys_fail_at(SYS_FAIL_ANY, nth, EMFILE);
+        status = hh__loop_create(&loop, &error);
+        sys_fail_off();
+        if (sys_fail_hits() == 0) {
+            assert_int_equal(status, HH_OK);
+            hh__loop_destroy(loop);
+            break;
+        }
+        assert_int_equal(status, HH_ERR_SYSTEM);
+        assert_int_equal(error.code, HH_ERR_SYSTEM);
+        assert_int_equal(error.os_error, EMFILE);
+        assert_null(loop);
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_int_equal(nth, 6); /* epoll, eventfd, timerfd and two watches fail before */
+    assert_int_equal(open_descriptors(), before);
+}
+
+static void test_create_without_memory(void **state)
+{
+    hh_loop *loop = NULL;
+    hh_error error;
+
+    (void)state;
+    alloc_fail_at(1);
+    assert_int_equal(hh__loop_create(&loop, &error), HH_ERR_NO_MEMORY);
+    alloc_fail_off();
+    assert_int_equal(error.code, HH_ERR_NO_MEMORY);
+    assert_null(loop);
+}
+
+static void test_run_and_wait_report_failed_calls(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe one;
+
+    (void)state;
+    probe_open(&one, loop, 1);
+    sys_fail_at(SYS_FAIL_EPOLL_WAIT, 1, EBADF);
+    assert_int_equal(hh__loop_run(loop), HH_ERR_SYSTEM);
+    sys_fail_at(SYS_FAIL_EPOLL_WAIT, 1, EINTR);
+    run(loop);
+    assert_int_equal(one.reports, 1);
+    sys_fail_at(SYS_FAIL_POLL, 1, ENOMEM);
+    assert_int_equal(hh__loop_wait(loop, -1), HH_ERR_SYSTEM);
+    sys_fail_at(SYS_FAIL_POLL, 1, EINTR);
+    assert_int_equal(hh__loop_wait(loop, -1), HH_INTERRUPTED);
+    probe_close(&one);
+    hh__loop_destroy(loop);
+}
+
+static void test_timer_without_memory(void **state)
+{
+    hh_loop *loop = make_loop();
+    clockwork one = make_clockwork(loop);
+
+    (void)state;
+    alloc_fail_at(1);
+    assert_int_equal(hh__timer_set(loop, &one.timer, 5), HH_ERR_NO_MEMORY);
+    alloc_fail_off();
+    assert_int_equal(one.timer.due_ns, 0);
+    run(loop);
+    assert_int_equal(one.fired, 0);
+    assert_int_equal(hh__timer_set(loop, &one.timer, 5), HH_OK);
+    run(loop);
+    assert_int_equal(one.fired, 1);
+    hh__loop_destroy(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_readable_for_io, setup),
+        cmocka_unit_test_setup(test_readable_for_deadline, setup),
+        cmocka_unit_test_setup(test_readable_for_task, setup),
+        cmocka_unit_test_setup(test_wake_from_another_thread, setup),
+        cmocka_unit_test_setup(test_no_wake_is_lost, setup),
+        cmocka_unit_test_setup(test_wait_is_interrupted_by_a_signal, setup),
+        cmocka_unit_test_setup(test_wait_ends_in_time, setup),
+        cmocka_unit_test_setup(test_due_timers_come_after_io, setup),
+        cmocka_unit_test_setup(test_due_is_measured_at_the_start_of_the_run, setup),
+        cmocka_unit_test_setup(test_moving_later_touches_neither_heap_nor_kernel, setup),
+        cmocka_unit_test_setup(test_kernel_timer_is_armed_only_for_an_earlier_deadline, setup),
+        cmocka_unit_test_setup(test_kernel_timer_is_armed_once_a_run, setup),
+        cmocka_unit_test_setup(test_unset_timer_never_fires, setup),
+        cmocka_unit_test_setup(test_timer_set_to_the_past_by_itself_waits_for_the_next_run, setup),
+        cmocka_unit_test_setup(test_many_timers_fire_once_and_not_early, setup),
+        cmocka_unit_test_setup(test_tasks_left_over, setup),
+        cmocka_unit_test_setup(test_order_within_a_run, setup),
+        cmocka_unit_test_setup(test_more_than_one_batch, setup),
+        cmocka_unit_test_setup(test_deadlines_wait_for_the_rest_of_the_batch, setup),
+        cmocka_unit_test_setup(test_fork_leaves_the_parent_alone, setup),
+        cmocka_unit_test_setup(test_stop_drops_a_report_already_taken, setup),
+        cmocka_unit_test_setup(test_report_does_not_reach_a_restarted_watch, setup),
+        cmocka_unit_test_setup(test_report_does_not_reach_a_paused_watch, setup),
+        cmocka_unit_test_setup(test_same_interest_costs_no_call, setup),
+        cmocka_unit_test_setup(test_hangup_of_a_paused_watch_does_not_spin, setup),
+        cmocka_unit_test_setup(test_moved_watch, setup),
+        cmocka_unit_test_setup(test_watch_errors, setup),
+        cmocka_unit_test_setup(test_discards_go_at_the_end_of_the_run, setup),
+        cmocka_unit_test_setup(test_discards_go_with_the_loop, setup),
+        cmocka_unit_test_setup(test_create_fails_cleanly_at_each_call, setup),
+        cmocka_unit_test_setup(test_create_without_memory, setup),
+        cmocka_unit_test_setup(test_run_and_wait_report_failed_calls, setup),
+        cmocka_unit_test_setup(test_timer_without_memory, setup),
+    };
+
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
