@@ -8,7 +8,7 @@
 
 /* URL (codec/url). */
 #define HH_URL_MAX_BYTES 65536
-#define HH_HOST_INPUT_MAX_BYTES 4096 /* as written, before it is mapped to ASCII; %XX counts one */
+#define HH_HOST_INPUT_MAX_BYTES 4096 /* as written, before it is mapped to ASCII; %XX counts 1 */
 #define HH_HOST_MAX_BYTES 253        /* RFC 1035 §2.3.4, without the root's dot */
 
 /* HTTP/1 response (codec/h1_parser, codec/chunked). */
@@ -44,11 +44,11 @@
 #define HH_DNS_NEGATIVE_TTL_MAX_MS 30000
 #define HH_DNS_NEGATIVE_TTL_DEFAULT_MS 5000
 #define HH_DNS_CACHE_MAX_ENTRIES 4096
-#define HH_DNS_QUERIES_MAX 4096 /* names under way at once */
-#define HH_DNS_ALIASES_MAX 16      /* CNAME records of one answer that are followed */
-#define HH_DNS_FILE_CHECK_MS 1000  /* resolv.conf and hosts are looked at no more often */
+#define HH_DNS_QUERIES_MAX 4096         /* names under way at once */
+#define HH_DNS_ALIASES_MAX 16           /* CNAME records of one answer that are followed */
+#define HH_DNS_FILE_CHECK_MS 1000       /* resolv.conf and hosts are looked at no more often */
 #define HH_DNS_PARTIAL_TTL_MAX_MS 30000 /* one family answered, the other failed */
-#define HH_DNS_SEARCH_MAX 32       /* search domains of resolv.conf */
+#define HH_DNS_SEARCH_MAX 32            /* search domains of resolv.conf */
 #define HH_DNS_SERVERS_MAX 16
 #define HH_DNS_SYSTEM_TTL_MS 30000 /* what getaddrinfo said; it tells no time to live */
 #define HH_DNS_TRIES 3             /* of each server, unless resolv.conf says otherwise */
@@ -61,7 +61,7 @@
 #define HH_UNIX_RETRY_MS 10       /* a Unix socket's listener with a full backlog is asked again */
 #define HH_TCP_KEEPALIVE_IDLE_S 60
 #define HH_TCP_KEEPALIVE_INTERVAL_S 15
-#define HH_WORKERS_MAX 4          /* threads for blocking work */
+#define HH_WORKERS_MAX 4 /* threads for blocking work */
 #define HH_WORKER_QUEUE_MAX 4096
 
 /* Loop, pool, exchange. */
@@ -79,7 +79,7 @@
 #define HH_POOL_CHECK_AFTER_MS                                                                     \
     100                        /* an idle connection unseen for longer is checked before lending */
 #define HH_POOL_STARVE_MS 1000 /* an origin waiting so long may take another's connection */
-#define HH_POOL_ORIGINS_KEPT_MAX 1024      /* remembered without a connection */
+#define HH_POOL_ORIGINS_KEPT_MAX 1024   /* remembered without a connection */
 #define HH_DRAIN_MAX_BYTES (256u << 10) /* of a redirect's body, to keep its connection */
 #define HH_EXPECT_WAIT_MS 1000          /* RFC 9110 §10.1.1: not for ever */
 #define HH_SMALL_BODY_BYTES 16384       /* copied into one exact allocation */

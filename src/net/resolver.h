@@ -1,6 +1,6 @@
 /*
- * resolver.h - names to addresses, as the system says (ARCHITECTURE.md): IP literals, "localhost"
- * always loopback (RFC 6761 §6.3), overrides, the hosts file, a TTL cache with negative entries,
+ * resolver.h - names to addresses, as the system says (ARCHITECTURE.md): overrides, IP literals,
+ * "localhost" always loopback (RFC 6761 §6.3), the hosts file, a TTL cache with negative entries,
  * then c-ares in the loop, or getaddrinfo on a thread where nsswitch.conf asks for more than
  * "files" and "dns" or the caller wants it.
  *
@@ -28,8 +28,9 @@ typedef struct hh_resolver_options {
     const char *const
         *overrides; /* "host:port:addr[,addr]..." as curl's --resolve; "*" matches all hosts */
     size_t override_count;
-    const char *hosts_path;    /* NULL: /etc/hosts */
-    const char *nsswitch_path; /* NULL: /etc/nsswitch.conf */
+    const char *hosts_path;       /* NULL: /etc/hosts */
+    const char *nsswitch_path;    /* NULL: /etc/nsswitch.conf */
+    const char *resolv_conf_path; /* NULL: /etc/resolv.conf; search domains also with `servers` */
 } hh_resolver_options;
 
 typedef struct hh_resolver_stats {
