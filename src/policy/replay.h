@@ -1,0 +1,52 @@
+/*
+ * replay.h - may an attempt that died on its connection be sent once more, unasked?
+ *
+ * This is about connections that a server closed while they lay idle, found out only by using them
+ * (RFC 9112 §9.3.1). A connection made for the request that then dies is a failure to report.
+ * Retries that the caller asked for are another matter. Pure, no I/O.
+ */
+#ifndef HH_POLICY_REPLAY_H
+#define HH_POLICY_REPLAY_H
+
+#include <stdbool.h>
+
+#include <hyperhttp/base.h>
+
+typedef enum hh_replay_connection {
+    HH_REPLAY_CONNECTION_FRESH = 0, /* dialled for this attempt */
+    HH_REPLAY_CONNECTION_REUSED     /* had served another exchange before */
+} hh_replay_connection;
+
+typedef enum hh_replay_answer {
+    HH_REPLAY_ANSWER_NONE = 0,
+    HH_REPLAY_ANSWER_BEGUN /* a byte of it was seen, a 1xx one included */
+} hh_replay_answer;
+
+typedef enum hh_replay_body {
+    HH_REPLAY_BODY_READY = 0, /* none, in memory, rewindable, or not asked for yet */
+    HH_REPLAY_BODY_SPENT      /* bytes were taken from the caller that can't be had again */
+} hh_replay_body;
+
+typedef struct hh_replay_input {
+    hh_status failure; /* what the attempt died of */
+    hh_slice method;
+    hh_replay_connection connection;
+    hh_replay_answer answer;
+    uint64_t sent_bytes; /* of the request, given to the system; 0: provably unsent */
+    hh_replay_body body;
+    unsigned replays; /* of this exchange so far */
+} hh_replay_input;
+
+typedef enum hh_replay {
+    HH_REPLAY_NO = 0,    /* report the failure */
+    HH_REPLAY_YES,       /* send again, on a fresh connection */
+    HH_REPLAY_BODY_STUCK /* it might be, but for the body: HH_ERR_BODY_NOT_REWINDABLE */
+} hh_replay;
+
+hh_replay hh__decide_replay(const hh_replay_input *input);
+
+/* RFC 9110 §9.2.2: the same effect once or several times. Methods we don't know are not. Letter
+ * case counts (§9.1). */
+bool hh__is_method_idempotent(hh_slice method);
+
+#endif

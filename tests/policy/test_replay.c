@@ -1,0 +1,150 @@
+/* Tests of policy/replay: RFC 9112 §9.3.1 and RFC 9110 §9.2.2, every combination of the inputs. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "policy/replay.h"
+
+static const struct {
+    const char *name;
+    bool idempotent;
+} methods[] = {
+    {"GET", true},       {"HEAD", true},  {"PUT", true},    {"DELETE", true},   {"OPTIONS", true},
+    {"TRACE", true},     {"POST", false}, {"PATCH", false}, {"CONNECT", false}, {"get", false},
+    {"PROPFIND", false}, {"GETX", false}, {"GE", false},    {"", false},
+};
+
+static const hh_status stale[] = {HH_ERR_SEND, HH_ERR_RECEIVE, HH_ERR_EMPTY_RESPONSE};
+
+static void test_idempotent_methods(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HH_COUNT_OF(methods); i++)
+        assert_int_equal(hh__is_method_idempotent(hh_slice_of(methods[i].name)),
+                         methods[i].idempotent);
+}
+
+/* A stale connection under a request: the one case that is replayed. */
+static hh_replay_input stale_input(const char *method)
+{
+    hh_replay_input input = {.failure = HH_ERR_EMPTY_RESPONSE,
+                             .method = hh_slice_of(method),
+                             .connection = HH_REPLAY_CONNECTION_REUSED,
+                             .answer = HH_REPLAY_ANSWER_NONE,
+                             .sent_bytes = 100,
+                             .body = HH_REPLAY_BODY_READY,
+                             .replays = 0};
+    return input;
+}
+
+static void test_sent_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HH_COUNT_OF(methods); i++) {
+        for (size_t j = 0; j < HH_COUNT_OF(stale); j++) {
+            hh_replay_input input = stale_input(methods[i].name);
+            input.failure = stale[j];
+            assert_int_equal(hh__decide_replay(&input),
+                             methods[i].idempotent ? HH_REPLAY_YES : HH_REPLAY_NO);
+            input.sent_bytes = 1;
+            assert_int_equal(hh__decide_replay(&input),
+                             methods[i].idempotent ? HH_REPLAY_YES : HH_REPLAY_NO);
+        }
+    }
+}
+
+static void test_unsent_requests_whatever_the_method(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HH_COUNT_OF(methods); i++) {
+        hh_replay_input input = stale_input(methods[i].name);
+        input.sent_bytes = 0;
+        assert_int_equal(hh__decide_replay(&input), HH_REPLAY_YES);
+    }
+}
+
+static void test_other_failures(void **state)
+{
+    static const hh_status failures[] = {
+        HH_OK,
+        HH_INTERRUPTED,
+        HH_ERR_NO_MEMORY,
+        HH_ERR_STATE,
+        HH_ERR_SYSTEM,
+        HH_ERR_RESOLVE,
+        HH_ERR_RESOLVE_TEMPORARY,
+        HH_ERR_CONNECT,
+        HH_ERR_TLS,
+        HH_ERR_CERTIFICATE,
+        HH_ERR_TRUNCATED,
+        HH_ERR_PROTOCOL,
+        HH_ERR_HEADERS_TOO_LARGE,
+        HH_ERR_RESPONSE_TOO_LARGE,
+        HH_ERR_DECODE,
+        HH_ERR_DECODE_LIMIT,
+        HH_ERR_CANCELLED,
+        HH_ERR_CLIENT_CLOSED,
+        HH_ERR_BODY_LENGTH,
+        HH_ERR_TIMEOUT_CONNECT,
+        HH_ERR_TIMEOUT_READ,
+        HH_ERR_TIMEOUT_WRITE,
+        HH_ERR_TIMEOUT_POOL,
+        HH_ERR_TIMEOUT_TOTAL,
+    };
+    (void)state;
+    for (size_t i = 0; i < HH_COUNT_OF(failures); i++) {
+        hh_replay_input input = stale_input("GET");
+        input.failure = failures[i];
+        assert_int_equal(hh__decide_replay(&input), HH_REPLAY_NO);
+        input.sent_bytes = 0;
+        assert_int_equal(hh__decide_replay(&input), HH_REPLAY_NO);
+    }
+}
+
+/* Each of these alone forbids it, sent or not, body or not. */
+static void test_every_combination(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        hh_replay_input input = stale_input(bits & 1 ? "POST" : "GET");
+        input.connection = bits & 2 ? HH_REPLAY_CONNECTION_FRESH : HH_REPLAY_CONNECTION_REUSED;
+        input.answer = bits & 4 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE;
+        input.replays = bits & 8 ? HH_REPLAYS_MAX : 0;
+        input.sent_bytes = bits & 16 ? 0 : UINT64_MAX;
+        input.body = bits & 32 ? HH_REPLAY_BODY_SPENT : HH_REPLAY_BODY_READY;
+
+        bool forbidden = (bits & 14) != 0 || (bits & 17) == 1;
+        hh_replay wanted = forbidden   ? HH_REPLAY_NO
+                           : bits & 32 ? HH_REPLAY_BODY_STUCK
+                                       : HH_REPLAY_YES;
+        assert_int_equal(hh__decide_replay(&input), wanted);
+    }
+}
+
+static void test_only_once(void **state)
+{
+    hh_replay_input input = stale_input("GET");
+    (void)state;
+    assert_int_equal(HH_REPLAYS_MAX, 1);
+    for (unsigned replays = 1; replays < 4; replays++) {
+        input.replays = replays;
+        assert_int_equal(hh__decide_replay(&input), HH_REPLAY_NO);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idempotent_methods),
+        cmocka_unit_test(test_sent_requests),
+        cmocka_unit_test(test_unsent_requests_whatever_the_method),
+        cmocka_unit_test(test_other_failures),
+        cmocka_unit_test(test_every_combination),
+        cmocka_unit_test(test_only_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
