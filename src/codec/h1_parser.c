@@ -93,6 +93,9 @@ static const char *status_problem(const char *line, size_t available)
 {
     for (size_t i = 0; i < available && i < STATUS_PATTERN_BYTES; i++) {
         char wanted = status_pattern[i];
+        if (i == CODE_OFFSET && line[i] == '0') {
+            return "a status below 100";
+        }
         if (wanted == '#' ? hh__is_digit(line[i]) : line[i] == wanted) {
             continue;
         }
@@ -103,9 +106,6 @@ static const char *status_problem(const char *line, size_t available)
             return "an HTTP version other than 1.0 and 1.1";
         }
         return "a status that isn't three digits";
-    }
-    if (available > CODE_OFFSET && line[CODE_OFFSET] == '0') {
-        return "a status below 100";
     }
     if (available <= STATUS_PATTERN_BYTES) {
         return NULL;
