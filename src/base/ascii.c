@@ -167,7 +167,7 @@ hh_status hh__parse_unsigned(hh_slice text, uint64_t max, uint64_t *out)
         if (!hh__is_digit(text.data[i]))
             return HH_ERR_INVALID_ARGUMENT;
         unsigned digit = (unsigned)(text.data[i] - '0');
-        if (is_over || value > (UINT64_MAX - digit) / 10)
+        if (value > (UINT64_MAX - digit) / 10)
             is_over = true;
         else
             value = value * 10 + digit;

@@ -11,6 +11,7 @@
 #include "base/map.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -46,7 +47,8 @@ static inline void sip_round(uint64_t v[4])
     v[2] = rotate_left(v[2], 32);
 }
 
-static inline uint64_t read_little_endian(const unsigned char *bytes, size_t count)
+/* Fewer than 8 bytes. */
+static inline uint64_t read_rest(const unsigned char *bytes, size_t count)
 {
     uint64_t value = 0;
     for (size_t i = 0; i < count; i++)
@@ -65,12 +67,14 @@ uint64_t hh__hash_keyed(hh_slice key, const uint64_t secret[2])
     const unsigned char *bytes = (const unsigned char *)key.data;
     size_t left = key.length;
     for (; left >= 8; left -= 8, bytes += 8) {
-        uint64_t word = read_little_endian(bytes, 8);
+        uint64_t word;
+        memcpy(&word, bytes, sizeof(word));
+        word = le64toh(word);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;
     }
-    uint64_t last = (uint64_t)key.length << 56 | read_little_endian(bytes, left);
+    uint64_t last = (uint64_t)key.length << 56 | read_rest(bytes, left);
     v[3] ^= last;
     sip_round(v);
     v[0] ^= last;

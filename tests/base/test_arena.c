@@ -62,7 +62,9 @@ static void test_limit(void **state)
     (void)state;
     hh_arena arena;
     hh__arena_init(&arena, 100);
+    alloc_fail_count_start();
     assert_null(hh__arena_alloc(&arena, 101));
+    assert_int_equal(alloc_fail_count(), 0);
     assert_non_null(hh__arena_copy(&arena, hh_slice_of("123456789")).data);
     assert_int_equal(arena.used, 10);
     assert_null(hh__arena_alloc(&arena, 91));

@@ -33,6 +33,8 @@ static void check(const hh_heap *heap)
         present++;
         assert_true(items[i].place <= heap->count);
         assert_ptr_equal(heap->items[items[i].place - 1], &items[i]);
+        if (items[i].place > 1)
+            assert_true(heap->items[(items[i].place - 2) / 4]->key <= items[i].key);
         if (smallest == NULL || items[i].key < smallest->key)
             smallest = &items[i];
     }

@@ -92,6 +92,23 @@ static void test_replace_takes_key_too(void **state)
     hh__map_finish(&map);
 }
 
+static void test_equal_hash_is_not_equal_key(void **state)
+{
+    (void)state;
+    int a = 1;
+    hh_map map;
+    hh__map_init(&map);
+    assert_int_equal(hh__map_set(&map, hh_slice_of("a"), &a), HH_OK);
+    for (size_t i = 0; i < map.capacity; i++) {
+        if (map.entries[i].value != NULL)
+            map.entries[i].key = hh_slice_of("b"); /* as if it had the hash of "a" */
+    }
+    assert_null(hh__map_get(&map, hh_slice_of("a")));
+    assert_null(hh__map_remove(&map, hh_slice_of("a")));
+    assert_int_equal(map.count, 1);
+    hh__map_finish(&map);
+}
+
 enum { KEYS = 400 };
 static char names[KEYS][12];
 static int values[KEYS];
@@ -222,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_hash_is_secret_and_stable),
         cmocka_unit_test(test_set_get_remove),
         cmocka_unit_test(test_replace_takes_key_too),
+        cmocka_unit_test(test_equal_hash_is_not_equal_key),
         cmocka_unit_test(test_model),
         cmocka_unit_test(test_removal_never_allocates),
         cmocka_unit_test(test_failed_allocation_leaves_map),
