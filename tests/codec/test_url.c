@@ -341,7 +341,6 @@ static void test_host_confusion_refused(void **state)
         "http://[fe80::1%25eth0]/",
         "http://[::1]evil.example/",
         "http://127.0.0.1.5/",
-
         "http://127.0.0.256/",
         "http://4294967296/",
     };

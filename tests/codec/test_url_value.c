@@ -370,8 +370,7 @@ static void test_failed_allocations(void **state)
     assert_int_equal(fail_each(run_parse, hh_slice_of("http://127.0.0.1:8080/a/b?c=d"), NULL), 1);
     assert_int_equal(fail_each(run_parse, hh_slice_of("../d/./e?f#g"), base), 1);
     static const char *const texts[] = {
-        "http://us er:p\xFF@b\xC3\xBC"
-        "cher.example/ \xF0\x9F\x98\x80 ' \" < > ` { } ^ | \xFF",
+        "http://us er:p\xFF@b\xC3\xBCxcher.example/ \xF0\x9F\x98\x80 ' \" < > ` { } ^ | \xFF",
         "ht\ntp://h/a\tb",
         "//b%c3%bccher.\xE2\x98\x83.xn--n3h/../x",
         "http://user:pass@h/          ",
