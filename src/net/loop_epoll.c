@@ -247,8 +247,10 @@ static void arm_timer_fd(hh_loop *loop)
         return;
     when.it_value.tv_sec = (time_t)(first->key / NS_PER_S);
     when.it_value.tv_nsec = (long)(first->key % NS_PER_S);
-    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-    loop->armed_ns = first->key;
+    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+        loop->armed_ns = first->key;
+    else
+        hh__loop_wake(loop); /* a deadline must not sleep: try again in the next run */
 }
 
 static void on_timer_fd(hh_watch *watch, unsigned ready)
