@@ -514,6 +514,24 @@ static hh_slice next_record(cursor at, size_t wanted, char *room)
     return (hh_slice){room, used};
 }
 
+/* A server that refuses says why in an alert and closes; the write then fails first, while the
+ * alert still waits to be read. */
+static hh_io fail_writing(tls_stream *tls)
+{
+    char byte;
+    size_t count = 0;
+    tls->write_end = HH_IO_ERROR;
+    if (tls->failure.kind != HH_TLS_FAILURE_BELOW || tls->read_end != HH_IO_OK)
+        return HH_IO_ERROR;
+    prepare(tls);
+    tls->bio.is_drained = false;
+    int result = SSL_peek_ex(tls->ssl, &byte, 1, &count);
+    if (result != 1 && SSL_get_error(tls->ssl, result) == SSL_ERROR_SSL && !tls->bio.has_failed)
+        (void)stop_reading(tls, result);
+    ERR_clear_error();
+    return HH_IO_ERROR;
+}
+
 static hh_io write_tls(hh_stream *stream, const struct iovec *pieces, int count, size_t *written)
 {
     tls_stream *tls = tls_of(stream);
@@ -541,7 +559,7 @@ static hh_io write_tls(hh_stream *stream, const struct iovec *pieces, int count,
         if (io == HH_IO_WAIT)
             tls->blocked_bytes = (uint16_t)record.length;
         else
-            io = tls->write_end = HH_IO_ERROR;
+            io = fail_writing(tls);
     }
     if (tls->write_needs_read && io == HH_IO_WAIT && sync_below(tls) != HH_OK)
         io = tls->write_end = fail_system(tls);

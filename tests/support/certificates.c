@@ -166,17 +166,16 @@ static void make_from(const certificates *made, const recipe *wanted, const iden
 static const recipe ca_recipe = {"ca", "Test CA", NULL, USE_CA, NULL, NULL};
 static const recipe other_recipe = {"other-ca", "Other CA", NULL, USE_CA, NULL, NULL};
 static const recipe between_recipe = {"between", "Between CA", NULL, USE_CA, NULL, NULL};
-static const recipe old_recipe = {"old-ca", "Old CA", NULL, USE_CA, "20200101000000Z",
-                                  "20240501120000Z"};
+static const recipe old_recipe = {"old-ca", "Old CA",          NULL,
+                                  USE_CA,   "20200101000000Z", "20240501120000Z"};
 
 static const recipe by_ca[] = {
     {"good", "good", GOOD_NAMES, USE_SERVER, NULL, NULL},
     {"expired", "expired", GOOD_NAMES, USE_SERVER, "20200101000000Z", "20240501120000Z"},
     {"early", "early", GOOD_NAMES, USE_SERVER, "20990101000000Z", "20990601000000Z"},
     {"wrong-name", "localhost", "DNS:other.example", USE_SERVER, NULL, NULL},
-    {"many-names", "many",
-     "DNS:a.example,DNS:b.example,DNS:c.example,DNS:d.example,DNS:e.example", USE_SERVER, NULL,
-     NULL},
+    {"many-names", "many", "DNS:a.example,DNS:b.example,DNS:c.example,DNS:d.example,DNS:e.example",
+     USE_SERVER, NULL, NULL},
     {"no-ip", "127.0.0.1", "DNS:localhost", USE_SERVER, NULL, NULL},
     {"cn-only", "localhost", NULL, USE_SERVER, NULL, NULL},
     {"partial", "partial", "DNS:local*,DNS:*,DNS:*.*.wild.test", USE_SERVER, NULL, NULL},

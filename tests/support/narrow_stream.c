@@ -22,11 +22,25 @@ static hh_io read_narrow(hh_stream *stream, char *data, size_t capacity, size_t 
     narrow->reads++;
     if (narrow->read_fails_after == 0)
         return HH_IO_ERROR;
+    if (narrow->read_ends_after == 0)
+        return HH_IO_EOF;
+    if (wanted > narrow->read_ends_after)
+        wanted = narrow->read_ends_after;
     if (wanted > narrow->read_fails_after)
         wanted = narrow->read_fails_after;
     hh_io io = hh__stream_read(narrow->below, data, wanted, count);
     if (io == HH_IO_OK && narrow->read_fails_after != SIZE_MAX)
         narrow->read_fails_after -= *count;
+    if (io == HH_IO_OK && narrow->read_ends_after != SIZE_MAX)
+        narrow->read_ends_after -= *count;
+    if (io == HH_IO_OK && narrow->damage_after != SIZE_MAX) {
+        if (narrow->damage_after < *count) {
+            data[narrow->damage_after] ^= 1;
+            narrow->damage_after = SIZE_MAX;
+        } else {
+            narrow->damage_after -= *count;
+        }
+    }
     return io;
 }
 
@@ -120,6 +134,8 @@ narrow_stream *narrow_stream_create(hh_stream *below)
     narrow->write_allowance = SIZE_MAX;
     narrow->read_fails_after = SIZE_MAX;
     narrow->write_fails_after = SIZE_MAX;
+    narrow->damage_after = SIZE_MAX;
+    narrow->read_ends_after = SIZE_MAX;
     below->owner = narrow;
     below->on_ready = on_below_ready;
     return narrow;

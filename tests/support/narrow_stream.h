@@ -17,7 +17,9 @@ typedef struct narrow_stream {
     size_t write_allowance;  /* bytes until writes wait; SIZE_MAX at first */
     size_t read_fails_after; /* bytes until reads fail with EIO; SIZE_MAX at first */
     size_t write_fails_after;
-    unsigned reads; /* calls */
+    size_t read_ends_after; /* bytes until reads say HH_IO_EOF; SIZE_MAX at first */
+    size_t damage_after;    /* bytes read until one is flipped; SIZE_MAX at first */
+    unsigned reads;         /* calls */
     unsigned writes;
     unsigned interest; /* as last listened for */
     bool is_closed;    /* its memory goes with the loop's next run */

@@ -32,6 +32,7 @@ struct tls_server {
     uint16_t port;
     pthread_t acceptor;
     pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t ended;
     bool is_stopping;
     size_t count;
     connection *connections[CONNECTIONS_MAX];
@@ -134,8 +135,8 @@ static void note_handshake(tls_server *server, SSL *ssl)
              alpn != NULL ? (const char *)alpn : "");
     stats->last_client[0] = '\0';
     if (client != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(client), NID_commonName,
-                                  stats->last_client, sizeof(stats->last_client));
+        X509_NAME_get_text_by_NID(X509_get_subject_name(client), NID_commonName, stats->last_client,
+                                  sizeof(stats->last_client));
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -199,6 +200,7 @@ static void *run_connection(void *argument)
     }
     close(mine->fd);
     mine->fd = -1;
+    pthread_cond_broadcast(&server->ended);
     pthread_mutex_unlock(&server->mutex);
     OPENSSL_thread_stop();
     return NULL;
@@ -254,10 +256,10 @@ tls_server *tls_server_start(const tls_server_options *options)
     must(server != NULL, "memory");
     server->options = *options;
     pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->ended, NULL);
     if (options->plain_answer == NULL)
         server->context = make_context(server);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof(address);
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     must(server->listener >= 0, "socket");
@@ -270,7 +272,16 @@ tls_server *tls_server_start(const tls_server_options *options)
     return server;
 }
 
-void tls_server_stop(tls_server *server)
+void tls_server_join(tls_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    for (size_t i = 0; i < server->count; i++)
+        while (server->connections[i]->fd >= 0)
+            pthread_cond_wait(&server->ended, &server->mutex);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+tls_server_stats tls_server_stop(tls_server *server)
 {
     pthread_mutex_lock(&server->mutex);
     server->is_stopping = true;
@@ -284,10 +295,13 @@ void tls_server_stop(tls_server *server)
         pthread_join(server->connections[i]->thread, NULL);
         free(server->connections[i]);
     }
+    tls_server_stats stats = server->stats;
     close(server->listener);
     SSL_CTX_free(server->context);
     pthread_mutex_destroy(&server->mutex);
+    pthread_cond_destroy(&server->ended);
     free(server);
+    return stats;
 }
 
 uint16_t tls_server_port(const tls_server *server)

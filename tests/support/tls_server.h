@@ -54,8 +54,10 @@ typedef struct tls_server_stats {
 
 /* The options' strings must outlive the server. */
 tls_server *tls_server_start(const tls_server_options *options);
-/* Cuts what is open, waits for the threads. */
-void tls_server_stop(tls_server *server);
+/* Waits until all connections made so far have ended by themselves. */
+void tls_server_join(tls_server *server);
+/* Cuts what is open, waits for the threads, and returns all that has happened. */
+tls_server_stats tls_server_stop(tls_server *server);
 uint16_t tls_server_port(const tls_server *server);
 /* Serves a connected, blocking socket, which it takes over. */
 void tls_server_attach(tls_server *server, int fd);
