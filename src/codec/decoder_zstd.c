@@ -1,13 +1,13 @@
 /*
  * decoder_zstd.c - the zstd coding (RFC 8878, RFC 9659) through libzstd.
  *
- * A body is one frame after another, skippable ones among them. Windows over
- * 2^HH_ZSTD_WINDOW_LOG_MAX bytes are refused, so a frame can't make us allocate more than that.
- *
- * Each frame's magic number is looked at here before the library sees it: libzstd may have been
- * built to read the formats of its own early releases too, which are no content coding. The number
- * is held while it is incomplete; where it is complete in the input the library gets the frame from
- * its start, since it decodes a frame that is wholly there without copying it.
+ * A body is one frame after another, skippable ones among them. Each frame's header is held and
+ * looked at here before the library gets it, since the library's own answer depends on its build
+ * and on the pieces a body comes in:
+ * - it may read the formats of its early releases too, which are no content coding;
+ * - a frame that gives fewer bytes than it declares passes when it comes in pieces;
+ * - a frame that is wholly there is decoded by another path, past the window's limit and with
+ *   other ideas of what is damaged. Given the header alone first, it never takes that path.
  */
 #include "codec/decoder_layer.h"
 
@@ -22,19 +22,22 @@
 #include "base/memory.h"
 
 #define MAGIC_BYTES 4
+#define HEADER_BYTES_MAX ZSTD_FRAMEHEADERSIZE_MAX
 
-static const char window_problem[] = "zstd data needs a window over 8 MiB";
+static const char damaged_problem[] = "zstd data is damaged";
 
-typedef enum magic_result { MAGIC_INCOMPLETE, MAGIC_GOOD, MAGIC_BAD } magic_result;
+typedef enum header_result { HEADER_INCOMPLETE, HEADER_GOOD, HEADER_BAD } header_result;
 
 typedef struct zstd_layer {
     hh_decoder_layer layer;
     ZSTD_DCtx *context;
     unsigned frames;
-    bool in_frame;                    /* the magic number of this frame was accepted */
-    unsigned char magic[MAGIC_BYTES]; /* held bytes of one */
-    size_t magic_length;
-    size_t magic_used;
+    bool in_frame; /* the header of this frame was accepted */
+    ZSTD_frameHeader frame;
+    unsigned long long frame_produced;
+    unsigned char held[HEADER_BYTES_MAX]; /* the header, or its first bytes */
+    size_t held_length;
+    size_t held_used;
 } zstd_layer;
 
 static void *take_memory(void *opaque, size_t size)
@@ -60,91 +63,91 @@ static bool is_magic_prefix(const unsigned char *bytes, size_t length)
     return (bytes[0] & 0xf0) == skippable[0] && memcmp(bytes + 1, skippable + 1, length - 1) == 0;
 }
 
-/* The library doesn't hold its window limit against a frame that it gets whole and has room for.
- * Here it counts always, so that the pieces a body comes in don't matter. */
-static bool is_window_too_large(hh_layer_io *io)
+static header_result fail_header(zstd_layer *self, hh_status status, const char *problem)
 {
-    ZSTD_frameHeader header;
-
-    return ZSTD_getFrameHeader(&header, io->input, io->input_length) == 0 &&
-           header.frameType == ZSTD_frame &&
-           header.windowSize > (unsigned long long)1 << HH_ZSTD_WINDOW_LOG_MAX;
+    (void)hh__layer_fail(&self->layer, status, problem);
+    return HEADER_BAD;
 }
 
-/* Looks at the magic number, in the input where it is complete there, else among the held bytes. */
-static magic_result check_magic(zstd_layer *self, hh_layer_io *io)
+/* Looks at the header as far as it is held. HEADER_BAD has filled the layer's failure. */
+static header_result check_header(zstd_layer *self)
 {
-    if (self->magic_length == 0 && io->input_length >= MAGIC_BYTES) {
-        bool good = is_magic_prefix((const unsigned char *)io->input, MAGIC_BYTES);
-        return good ? MAGIC_GOOD : MAGIC_BAD;
-    }
-    while (self->magic_length < MAGIC_BYTES && io->input_length > 0) {
-        self->magic[self->magic_length++] = (unsigned char)io->input[0];
+    size_t magic_length = self->held_length < MAGIC_BYTES ? self->held_length : MAGIC_BYTES;
+
+    if (!is_magic_prefix(self->held, magic_length))
+        return fail_header(self, HH_ERR_DECODE,
+                           self->frames > 0 ? "zstd data has something else behind its end"
+                                            : damaged_problem);
+    if (self->frames >= HH_DECODER_MEMBERS_MAX)
+        return fail_header(self, HH_ERR_DECODE_LIMIT, "zstd data has too many frames");
+    if (magic_length < MAGIC_BYTES)
+        return HEADER_INCOMPLETE;
+    size_t code = ZSTD_getFrameHeader(&self->frame, self->held, self->held_length);
+    /* No header is longer than the room for it. */
+    if (ZSTD_isError(code) || code > HEADER_BYTES_MAX)
+        return fail_header(self, HH_ERR_DECODE, damaged_problem);
+    if (code > 0)
+        return HEADER_INCOMPLETE;
+    if (self->frame.frameType == ZSTD_frame &&
+        self->frame.windowSize > 1ull << HH_ZSTD_WINDOW_LOG_MAX)
+        return fail_header(self, HH_ERR_DECODE_LIMIT, "zstd data needs a window over 8 MiB");
+    return HEADER_GOOD;
+}
+
+/* At the start of a frame or inside its header: holds bytes until it is complete. */
+static header_result begin_frame(zstd_layer *self, hh_layer_io *io)
+{
+    header_result result = HEADER_INCOMPLETE;
+
+    self->layer.place = HH_LAYER_INSIDE;
+    while (result == HEADER_INCOMPLETE && io->input_length > 0) {
+        self->held[self->held_length++] = (unsigned char)io->input[0];
         hh__layer_io_advance(io, 1, 0);
+        result = check_header(self);
     }
-    if (!is_magic_prefix(self->magic, self->magic_length))
-        return MAGIC_BAD;
-    return self->magic_length == MAGIC_BYTES ? MAGIC_GOOD : MAGIC_INCOMPLETE;
+    self->in_frame = result == HEADER_GOOD;
+    self->frame_produced = 0;
+    return result;
 }
 
 static hh_layer_result fail_with_code(zstd_layer *self, size_t code)
 {
-    ZSTD_ErrorCode error = ZSTD_getErrorCode(code);
-
-    if (error == ZSTD_error_memory_allocation)
+    if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation)
         return hh__layer_fail(&self->layer, HH_ERR_NO_MEMORY, "out of memory while decoding");
-    if (error == ZSTD_error_frameParameter_windowTooLarge)
-        return hh__layer_fail(&self->layer, HH_ERR_DECODE_LIMIT, window_problem);
-    return hh__layer_fail(&self->layer, HH_ERR_DECODE, "zstd data is damaged");
+    return hh__layer_fail(&self->layer, HH_ERR_DECODE, damaged_problem);
 }
 
 /* One call into libzstd, from the held bytes first and then from the input. Its result. */
 static size_t decompress_some(zstd_layer *self, hh_layer_io *io)
 {
-    bool held = self->magic_used < self->magic_length;
+    bool from_held = self->held_used < self->held_length;
     ZSTD_inBuffer in = {io->input, io->input_length, 0};
     ZSTD_outBuffer out = {io->output, io->capacity, 0};
 
-    if (held) {
-        in.src = self->magic + self->magic_used;
-        in.size = self->magic_length - self->magic_used;
+    if (from_held) {
+        in.src = self->held + self->held_used;
+        in.size = self->held_length - self->held_used;
     }
     size_t code = ZSTD_decompressStream(self->context, &out, &in);
-    if (held)
-        self->magic_used += in.pos;
-    hh__layer_io_advance(io, held ? 0 : in.pos, out.pos);
+    if (from_held)
+        self->held_used += in.pos;
+    self->frame_produced += out.pos;
+    hh__layer_io_advance(io, from_held ? 0 : in.pos, out.pos);
     return code;
 }
 
-/* At the start of a frame. MAGIC_BAD has filled the layer's failure. */
-static magic_result begin_frame(zstd_layer *self, hh_layer_io *io)
+/* False when the frame gave another number of bytes than it declared (RFC 8878 §3.1.1.1.4). */
+static bool end_frame(zstd_layer *self)
 {
-    hh_decoder_layer *layer = &self->layer;
-    magic_result result = check_magic(self, io);
+    unsigned long long declared = self->frame.frameContentSize;
 
-    layer->place = HH_LAYER_INSIDE;
-    if (result == MAGIC_BAD) {
-        (void)hh__layer_fail(layer, HH_ERR_DECODE,
-                             self->frames > 0 ? "zstd data has something else behind its end"
-                                              : "zstd data is damaged");
-    } else if (self->frames >= HH_DECODER_MEMBERS_MAX) {
-        (void)hh__layer_fail(layer, HH_ERR_DECODE_LIMIT, "zstd data has too many frames");
-        return MAGIC_BAD;
-    } else if (self->magic_length == 0 && is_window_too_large(io)) {
-        (void)hh__layer_fail(layer, HH_ERR_DECODE_LIMIT, window_problem);
-        return MAGIC_BAD;
-    }
-    self->in_frame = result == MAGIC_GOOD;
-    return result;
-}
-
-static void end_frame(zstd_layer *self)
-{
     self->layer.place = HH_LAYER_AT_END;
     self->in_frame = false;
-    self->magic_length = 0;
-    self->magic_used = 0;
+    self->held_length = 0;
+    self->held_used = 0;
     self->frames++;
+    return self->frame.frameType == ZSTD_skippableFrame || declared == ZSTD_CONTENTSIZE_UNKNOWN ||
+           declared == self->frame_produced;
 }
 
 static hh_layer_result step(hh_decoder_layer *layer, hh_layer_io *io)
@@ -155,18 +158,20 @@ static hh_layer_result step(hh_decoder_layer *layer, hh_layer_io *io)
         if (!self->in_frame) {
             if (io->input_length == 0)
                 return HH_LAYER_NEED_INPUT;
-            magic_result magic = begin_frame(self, io);
-            if (magic != MAGIC_GOOD)
-                return magic == MAGIC_BAD ? HH_LAYER_FAILED : HH_LAYER_NEED_INPUT;
+            header_result header = begin_frame(self, io);
+            if (header != HEADER_GOOD)
+                return header == HEADER_BAD ? HH_LAYER_FAILED : HH_LAYER_NEED_INPUT;
         }
         size_t code = decompress_some(self, io);
         if (ZSTD_isError(code))
             return fail_with_code(self, code);
-        if (code == 0)
-            end_frame(self);
-        else if (io->capacity > 0 && io->input_length == 0 &&
-                 self->magic_used == self->magic_length)
+        if (code == 0) {
+            if (!end_frame(self))
+                return hh__layer_fail(layer, HH_ERR_DECODE, damaged_problem);
+        } else if (io->capacity > 0 && io->input_length == 0 &&
+                   self->held_used == self->held_length) {
             return HH_LAYER_NEED_INPUT;
+        }
     }
     return HH_LAYER_OUTPUT_FULL;
 }

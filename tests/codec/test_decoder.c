@@ -441,6 +441,7 @@ static void test_foreign_data(void **state)
         {"zstd", "<html></html>", 13, "zstd data is damaged"},
         {"zstd", "\x27\xb5\x2f\xfd\x04\x00\x01\x00\x00", 9, "zstd data is damaged"}, /* v0.7 */
         {"zstd", "\x25\xb5\x2f\xfd\x04\x00\x01\x00\x00", 9, "zstd data is damaged"}, /* v0.5 */
+        {"zstd", "\x28\xb5\x2f\xfd\x20\x87\x01\x00\x00", 9, "zstd data is damaged"}, /* too short */
         {"zstd", "\x60\x2a\x4d\x18\0\0\0\0", 8, "zstd data is damaged"},
         {"zstd", "\x28\xb5\x2f\xfd\x08\0\0\0\0\0", 10, "zstd data is damaged"}, /* reserved bit */
     };
