@@ -10,7 +10,7 @@
  *
  * Invariant: every A-label that comes out was decoded, checked and encoded again to itself, so the
  * result is stable. Known to be stricter than the Standard: a label that isn't ASCII may not begin
- * or end with '-', and may not be over 63 bytes.
+ * or end with '-', may hold no ASCII punctuation but '-' and '_', and may not be over 63 bytes.
  */
 #include "codec/idna.h"
 

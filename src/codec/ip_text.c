@@ -65,6 +65,45 @@ bool hh__host_ends_in_number(hh_slice host)
     return all_digits || parse_number(last, &ignored);
 }
 
+/* Exactly four decimal numbers to 255, no zero in front: what may end an IPv6 address, and how an
+ * IPv4 address is written. */
+static bool parse_dotted(hh_slice text, uint16_t out[2])
+{
+    size_t at = 0;
+    unsigned bytes[4];
+    for (size_t i = 0; i < 4; i++) {
+        if (i > 0) {
+            if (at == text.length || text.data[at] != '.')
+                return false;
+            at++;
+        }
+        size_t start = at;
+        unsigned value = 0;
+        while (at < text.length && hh__is_digit(text.data[at])) {
+            if (at > start && text.data[start] == '0')
+                return false;
+            value = value * 10 + (unsigned)(text.data[at] - '0');
+            if (value > 255)
+                return false;
+            at++;
+        }
+        if (at == start)
+            return false;
+        bytes[i] = value;
+    }
+    if (at != text.length)
+        return false;
+    out[0] = (uint16_t)(bytes[0] << 8 | bytes[1]);
+    out[1] = (uint16_t)(bytes[2] << 8 | bytes[3]);
+    return true;
+}
+
+bool hh__ipv4_is_plain(hh_slice host)
+{
+    uint16_t ignored[2];
+    return parse_dotted(host, ignored);
+}
+
 hh_status hh__ipv4_parse(hh_slice host, uint32_t *out)
 {
     uint64_t numbers[4];
@@ -110,39 +149,6 @@ size_t hh__ipv4_format(uint32_t address, char out[HH_IPV4_TEXT_BYTES])
     return length;
 }
 
-/* The dotted decimal that may end an IPv6 address: exactly four numbers to 255, no zero in front.
- */
-static bool parse_embedded_ipv4(hh_slice text, uint16_t out[2])
-{
-    size_t at = 0;
-    unsigned bytes[4];
-    for (size_t i = 0; i < 4; i++) {
-        if (i > 0) {
-            if (at == text.length || text.data[at] != '.')
-                return false;
-            at++;
-        }
-        size_t start = at;
-        unsigned value = 0;
-        while (at < text.length && hh__is_digit(text.data[at])) {
-            if (at > start && text.data[start] == '0')
-                return false;
-            value = value * 10 + (unsigned)(text.data[at] - '0');
-            if (value > 255)
-                return false;
-            at++;
-        }
-        if (at == start)
-            return false;
-        bytes[i] = value;
-    }
-    if (at != text.length)
-        return false;
-    out[0] = (uint16_t)(bytes[0] << 8 | bytes[1]);
-    out[1] = (uint16_t)(bytes[2] << 8 | bytes[3]);
-    return true;
-}
-
 typedef struct ipv6_reader {
     hh_slice rest;
     uint16_t pieces[8];
@@ -176,7 +182,7 @@ static bool read_piece(ipv6_reader *reader)
         length++;
     }
     if (length < reader->rest.length && reader->rest.data[length] == '.') {
-        if (reader->count > 6 || !parse_embedded_ipv4(reader->rest, &reader->pieces[reader->count]))
+        if (reader->count > 6 || !parse_dotted(reader->rest, &reader->pieces[reader->count]))
             return false;
         reader->count += 2;
         skip(reader, reader->rest.length);

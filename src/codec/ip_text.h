@@ -17,6 +17,8 @@
 /* The Standard's "ends in a number" checker: the host must then be IPv4 or is invalid. */
 bool hh__host_ends_in_number(hh_slice host);
 
+/* An IPv4 address written as hh__ipv4_format does. */
+bool hh__ipv4_is_plain(hh_slice host);
 /* One to four parts, decimal, octal or hexadecimal, perhaps a dot behind. HH_ERR_INVALID_URL. */
 HH_WARN_UNUSED hh_status hh__ipv4_parse(hh_slice host, uint32_t *out);
 /* Dotted decimal, no NUL; returns the length. */

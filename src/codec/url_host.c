@@ -114,13 +114,15 @@ hh_status hh__host_parse(hh_slice raw, hh_host_text *out, const char **reason)
         return parse_bracketed(raw, out, reason);
     /* Nearly every host is plain ASCII: no memory, no mapping. */
     bool is_plain = raw.length <= HH_HOST_MAX_BYTES;
+    bool has_hyphen = false;
     for (size_t i = 0; is_plain && i < raw.length; i++) {
         is_plain = (hh__url_class(raw.data[i]) & HH_URL_FORBIDDEN) == 0;
         out->data[i] = hh__ascii_lower(raw.data[i]);
+        has_hyphen = has_hyphen || raw.data[i] == '-';
     }
-    if (!is_plain || hh__domain_has_alabel(raw))
+    if (!is_plain || (has_hyphen && hh__domain_has_alabel(raw)))
         return parse_domain(raw, out, reason);
-    if (hh__host_ends_in_number(raw))
+    if (!hh__ipv4_is_plain(raw) && hh__host_ends_in_number(raw))
         return take_ipv4((hh_slice){out->data, raw.length}, out, reason);
     out->length = raw.length;
     return HH_OK;
