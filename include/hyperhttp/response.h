@@ -36,7 +36,8 @@ typedef struct hh_timings {
     uint64_t wait_ns;    /* request sent to first byte of the final answer */
     uint64_t receive_ns; /* first byte to last byte of the answer */
     uint64_t total_ns;
-    uint64_t reserved[4];
+    uint64_t redirect_ns; /* all hops before the last */
+    uint64_t reserved[3];
 } hh_timings;
 
 HH_API hh_response *hh_response_ref(hh_response *response);

@@ -1,0 +1,415 @@
+/*
+ * exchange.c - the life of an exchange: waiting for a place, attempts, deadlines, the end. States
+ * in exchange.h.
+ */
+#include "client/exchange.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/failure.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "client/client.h"
+#include "policy/replay.h"
+
+#define BIT(state) (1u << (state))
+
+/* From which states each state may be entered. */
+static const unsigned allowed_from[] = {
+    [HH_EXCHANGE_NEW] = 0,
+    [HH_EXCHANGE_QUEUED] = BIT(HH_EXCHANGE_NEW) | BIT(HH_EXCHANGE_ACTIVE) | BIT(HH_EXCHANGE_ASKING),
+    [HH_EXCHANGE_ACTIVE] = BIT(HH_EXCHANGE_NEW) | BIT(HH_EXCHANGE_QUEUED) |
+                           BIT(HH_EXCHANGE_ACTIVE) | BIT(HH_EXCHANGE_ASKING),
+    [HH_EXCHANGE_ASKING] = BIT(HH_EXCHANGE_NEW) | BIT(HH_EXCHANGE_ACTIVE),
+    [HH_EXCHANGE_COMMITTED] = BIT(HH_EXCHANGE_ACTIVE) | BIT(HH_EXCHANGE_ASKING),
+    [HH_EXCHANGE_FINISHED] = BIT(HH_EXCHANGE_NEW) | BIT(HH_EXCHANGE_QUEUED) |
+                             BIT(HH_EXCHANGE_ACTIVE) | BIT(HH_EXCHANGE_ASKING) |
+                             BIT(HH_EXCHANGE_COMMITTED),
+};
+
+void hh__exchange_enter(hh_exchange *exchange, hh_exchange_state state)
+{
+    assert((allowed_from[state] & BIT(exchange->state)) != 0);
+    assert(state != HH_EXCHANGE_COMMITTED ||
+           (exchange->winner != NULL && exchange->response != NULL));
+    assert(state != HH_EXCHANGE_QUEUED || exchange->attempts[0] == NULL);
+    exchange->state = (uint8_t)state;
+}
+
+const hh_request *hh__exchange_request(const hh_exchange *exchange)
+{
+    return exchange->request;
+}
+
+hh_attempt *hh__exchange_current(const hh_exchange *exchange)
+{
+    for (size_t i = HH_EXCHANGE_ATTEMPTS_MAX; i-- > 0;) {
+        hh_attempt *attempt = exchange->attempts[i];
+        if (attempt != NULL && attempt->state != HH_ATTEMPT_DRAINING &&
+            attempt->state != HH_ATTEMPT_ENDED)
+            return attempt;
+    }
+    return NULL;
+}
+
+void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, const char *format,
+                       ...)
+{
+    hh_error error;
+    char text[HH_ERROR_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    hh__fail(&error, code, phase, "%s", text);
+    const hh_attempt *attempt = hh__exchange_current(exchange);
+    if (attempt != NULL)
+        error.processed = attempt->call.received_bytes > 0 ? HH_PROCESSED_YES
+                          : attempt->call.sent_bytes > 0   ? HH_PROCESSED_MAYBE
+                                                           : HH_PROCESSED_NO;
+    hh__exchange_finish(exchange, &error);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+static int64_t next_due(const hh_exchange *exchange)
+{
+    int64_t due = exchange->total_due_ns;
+    bool is_queueing = exchange->state == HH_EXCHANGE_QUEUED && exchange->pool_due_ns != 0;
+    if (is_queueing && (due == 0 || exchange->pool_due_ns < due))
+        due = exchange->pool_due_ns;
+    return due;
+}
+
+static void set_timer(hh_exchange *exchange)
+{
+    int64_t due = next_due(exchange);
+    if (due == 0)
+        hh__timer_unset(&exchange->timer);
+    else if (hh__timer_set(exchange->client->loop, &exchange->timer, due) != HH_OK)
+        hh__exchange_fail(exchange, HH_ERR_NO_MEMORY, HH_PHASE_QUEUE, "no memory for a deadline");
+}
+
+static hh_phase present_phase(const hh_exchange *exchange)
+{
+    const hh_attempt *attempt = hh__exchange_current(exchange);
+    if (exchange->state == HH_EXCHANGE_COMMITTED)
+        return HH_PHASE_BODY;
+    if (exchange->state == HH_EXCHANGE_QUEUED)
+        return hh__waiter_phase(&exchange->waiter);
+    if (exchange->state == HH_EXCHANGE_ASKING && exchange->asking == HH_ASK_RESOLVE)
+        return HH_PHASE_RESOLVE;
+    if (attempt == NULL)
+        return HH_PHASE_REDIRECT;
+    return attempt->call.sent_ns == 0 ? HH_PHASE_SEND : HH_PHASE_HEADERS;
+}
+
+static void on_due(hh_timer *timer)
+{
+    hh_exchange *exchange = HH_CONTAINER_OF(timer, hh_exchange, timer);
+    int64_t now = hh__loop_now(exchange->client->loop);
+    int64_t spent_ms = (now - exchange->started_ns) / 1000000;
+    if (exchange->state == HH_EXCHANGE_FINISHED)
+        return;
+    if (exchange->total_due_ns != 0 && exchange->total_due_ns <= now) {
+        hh_phase phase = present_phase(exchange);
+        hh__exchange_fail(
+            exchange, HH_ERR_TIMEOUT_TOTAL, phase,
+            "%.*s took longer than its total time-out: %" PRId64 " ms, while in phase %s",
+            HH_SLICE_ARGS(hh_url_text(exchange->wire->url)), spent_ms, hh_phase_name(phase));
+        return;
+    }
+    /* The pool's deadline bounds waiting for a place, not the dial that was made for us. */
+    if (exchange->state == HH_EXCHANGE_QUEUED && exchange->pool_due_ns != 0 &&
+        exchange->pool_due_ns <= now) {
+        if (exchange->waiter.dial == NULL) {
+            hh__exchange_fail(exchange, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE,
+                              "no connection to %.*s came free within %" PRId64
+                              " ms: raise max_connections or the pool time-out",
+                              HH_SLICE_ARGS(hh_url_host(exchange->wire->url)), spent_ms);
+            return;
+        }
+        exchange->pool_due_ns = 0;
+    }
+    set_timer(exchange);
+}
+
+/* --- waiting for a place --------------------------------------------------------------------- */
+
+static hh_timeouts timeouts_of(const hh_exchange *exchange)
+{
+    return hh__timeouts_merge(exchange->request->timeouts, exchange->client->settings.timeouts);
+}
+
+static void on_lent(hh_waiter *waiter, hh_pooled *pooled)
+{
+    hh__exchange_launch(HH_CONTAINER_OF(waiter, hh_exchange, waiter), pooled);
+}
+
+static void on_wait_failed(hh_waiter *waiter, const hh_error *error)
+{
+    hh__exchange_finish(HH_CONTAINER_OF(waiter, hh_exchange, waiter), error);
+}
+
+static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
+{
+    hh_client *client = exchange->client;
+    hh_timeouts timeouts = timeouts_of(exchange);
+    hh__exchange_enter(exchange, HH_EXCHANGE_QUEUED);
+    exchange->waiter.connect_timeout_ns = hh__timeout_ns(timeouts.connect_ms);
+    exchange->waiter.addresses = exchange->addresses;
+    exchange->waiter.address_count = exchange->address_count;
+    exchange->waiter.on_lent = on_lent;
+    exchange->waiter.on_failed = on_wait_failed;
+    int64_t pool_ns = hh__timeout_ns(timeouts.pool_ms);
+    if (pool_ns != 0) {
+        exchange->pool_due_ns = hh__loop_now(client->loop) + pool_ns;
+        set_timer(exchange);
+        if (exchange->state == HH_EXCHANGE_FINISHED)
+            return;
+    }
+    hh__pool_wait(&client->pool, origin, &exchange->waiter);
+}
+
+static hh_status find_origin(hh_exchange *exchange, hh_origin **origin)
+{
+    const hh_wire *wire = exchange->wire;
+    hh_pool_target target = {
+        .key = wire->key,
+        .host = hh_url_host(wire->url),
+        .port = hh_url_port(wire->url),
+        .is_secure = hh__url_is_secure(wire->url),
+    };
+    return hh__pool_origin(&exchange->client->pool, &target, &exchange->wire->hint, origin);
+}
+
+void hh__exchange_seek(hh_exchange *exchange)
+{
+    hh_pool *pool = &exchange->client->pool;
+    hh_origin *origin;
+    if (exchange->attempt_count >= HH_ATTEMPTS_MAX) {
+        hh__exchange_fail(exchange, HH_ERR_LIMIT, HH_PHASE_QUEUE, "more than %d attempts",
+                          HH_ATTEMPTS_MAX);
+        return;
+    }
+    if (find_origin(exchange, &origin) != HH_OK) {
+        hh__exchange_fail(exchange, HH_ERR_NO_MEMORY, HH_PHASE_QUEUE, "no memory for an origin");
+        return;
+    }
+    if (exchange->replays > 0)
+        hh__pool_distrust(pool, origin);
+    hh_pooled *pooled = exchange->replays > 0 ? NULL : hh__pool_take_idle(pool, origin);
+    if (pooled != NULL)
+        hh__exchange_launch(exchange, pooled);
+    else if ((exchange->request->questions & HH_ASK_RESOLVE) != 0 && !exchange->was_asked_resolve)
+        hh__exchange_ask_resolve(exchange);
+    else
+        wait_for_place(exchange, origin);
+}
+
+void hh__exchange_begin(hh_exchange *exchange)
+{
+    hh_timeouts timeouts = timeouts_of(exchange);
+    int64_t total_ns = hh__timeout_ns(timeouts.total_ms);
+    exchange->timer.on_due = on_due;
+    exchange->started_ns = exchange->hop_ns = hh__loop_now(exchange->client->loop);
+    if (total_ns != 0) {
+        exchange->total_due_ns = exchange->started_ns + total_ns;
+        set_timer(exchange);
+        if (exchange->state == HH_EXCHANGE_FINISHED)
+            return;
+    }
+    hh__exchange_seek(exchange);
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+void hh__exchange_launch(hh_exchange *exchange, hh_pooled *pooled)
+{
+    hh_client *client = exchange->client;
+    hh_timeouts timeouts = timeouts_of(exchange);
+    hh_attempt_timeouts wire_timeouts = {
+        .read_ns = hh__timeout_ns(timeouts.read_ms),
+        .write_ns = hh__timeout_ns(timeouts.write_ms),
+    };
+    size_t place = exchange->attempts[0] == NULL ? 0 : 1;
+    assert(exchange->attempts[place] == NULL);
+    hh__exchange_enter(exchange, HH_EXCHANGE_ACTIVE);
+    hh_attempt *attempt =
+        hh__attempt_start(&client->attempts, exchange, exchange->wire, pooled, &wire_timeouts);
+    if (attempt == NULL) {
+        hh__exchange_fail(exchange, HH_ERR_NO_MEMORY, HH_PHASE_SEND, "no memory for an attempt");
+        hh__pool_give_back(pooled);
+        return;
+    }
+    exchange->attempts[place] = attempt;
+    exchange->attempt_count++;
+    client->stats.attempts++;
+    exchange->is_push_welcome = false;
+    exchange->is_paused = false;
+    if (exchange->request->has_trace)
+        hh__exchange_trace_launch(exchange, attempt);
+}
+
+void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt)
+{
+    for (size_t i = 0; i < HH_EXCHANGE_ATTEMPTS_MAX; i++)
+        if (exchange->attempts[i] == attempt)
+            exchange->attempts[i] = NULL;
+    if (exchange->attempts[0] == NULL) {
+        exchange->attempts[0] = exchange->attempts[1];
+        exchange->attempts[1] = NULL;
+    }
+    if (exchange->winner == attempt)
+        exchange->winner = NULL;
+    hh__attempt_destroy(&exchange->client->attempts, attempt);
+}
+
+static bool may_replay(hh_exchange *exchange, const hh_attempt *attempt, const hh_error *error,
+                       hh_replay *verdict)
+{
+    const hh_call *call = &attempt->call;
+    bool is_spent = call->pushed_bytes > 0 && exchange->request->rewind == HH_REWIND_IMPOSSIBLE;
+    hh_replay_input input = {
+        .failure = error->code,
+        .method = attempt->wire->method,
+        .connection = attempt->is_reused ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH,
+        .answer = call->received_bytes > 0 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE,
+        .sent_bytes = call->sent_bytes,
+        .body = is_spent ? HH_REPLAY_BODY_SPENT : HH_REPLAY_BODY_READY,
+        .replays = exchange->replays,
+    };
+    *verdict = hh__decide_replay(&input);
+    return *verdict == HH_REPLAY_YES;
+}
+
+void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attempt_state was,
+                            const hh_error *error)
+{
+    hh_error copy = *error;
+    hh_replay verdict = HH_REPLAY_NO;
+    if (was == HH_ATTEMPT_DRAINING) {
+        hh__exchange_drop_attempt(exchange, attempt);
+        hh__exchange_follow(exchange); /* the redirect was understood: its body doesn't matter */
+        return;
+    }
+    if (was == HH_ATTEMPT_SENT && exchange->attempts[1] != NULL) {
+        hh__exchange_drop_attempt(exchange, attempt); /* the other one goes on */
+        return;
+    }
+    if (was == HH_ATTEMPT_SENT && may_replay(exchange, attempt, &copy, &verdict)) {
+        hh__exchange_drop_attempt(exchange, attempt);
+        exchange->replays++;
+        exchange->client->stats.replays++;
+        hh__exchange_trace(exchange,
+                           "the reused connection had died: sending once more on a fresh one");
+        hh__exchange_seek(exchange);
+        return;
+    }
+    if (verdict == HH_REPLAY_BODY_STUCK)
+        copy.code = HH_ERR_BODY_NOT_REWINDABLE;
+    hh__exchange_finish(exchange, &copy);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void fill_response(hh_exchange *exchange)
+{
+    hh_response *response = exchange->response;
+    int64_t now = hh__loop_now(exchange->client->loop);
+    hh_timings *timings = &response->timings;
+    for (size_t i = 0; i < HH_EXCHANGE_ATTEMPTS_MAX; i++)
+        if (exchange->attempts[i] != NULL)
+            hh__attempt_timings(exchange->attempts[i], now, timings);
+    timings->total_ns = (uint64_t)(now - exchange->started_ns);
+    timings->redirect_ns = (uint64_t)(exchange->hop_ns - exchange->started_ns);
+    uint64_t known = timings->redirect_ns + timings->resolve_ns + timings->connect_ns +
+                     timings->tls_ns + timings->send_ns + timings->wait_ns + timings->receive_ns;
+    timings->queue_ns = timings->total_ns > known ? timings->total_ns - known : 0;
+    response->attempt_count = exchange->attempt_count;
+    response->redirect_count = exchange->redirects;
+}
+
+/* A failure without memory for its own sentence still has one. */
+static const hh_error no_memory_error = {
+    .code = HH_ERR_NO_MEMORY,
+    .category = HH_CATEGORY_FATAL,
+    .processed = HH_PROCESSED_MAYBE,
+    .message = "out of memory",
+};
+
+static const hh_error *keep_error(hh_exchange *exchange, const hh_error *error)
+{
+    exchange->error = hh__malloc(sizeof *exchange->error);
+    if (exchange->error == NULL)
+        return &no_memory_error;
+    *exchange->error = *error;
+    return exchange->error;
+}
+
+static void release_means(hh_exchange *exchange)
+{
+    hh_client *client = exchange->client;
+    hh__pool_abandon(&client->pool, &exchange->waiter);
+    while (exchange->attempts[0] != NULL)
+        hh__exchange_drop_attempt(exchange, exchange->attempts[0]);
+    hh__timer_stop(client->loop, &exchange->timer);
+    hh__list_remove(&exchange->ready_link);
+    hh__decoder_destroy(exchange->decoder);
+    exchange->decoder = NULL;
+    hh__buf_release(&client->buffers, exchange->pending_buf);
+    exchange->pending_buf = NULL;
+    hh__wire_unref(exchange->next_wire);
+    exchange->next_wire = NULL;
+}
+
+void hh__exchange_finish(hh_exchange *exchange, const hh_error *error)
+{
+    hh_client *client = exchange->client;
+    hh_response *response = exchange->response;
+    if (response != NULL)
+        fill_response(exchange);
+    hh__exchange_enter(exchange, HH_EXCHANGE_FINISHED);
+    if (error != NULL)
+        error = keep_error(exchange, error);
+    release_means(exchange);
+    if (response != NULL && response->previous == NULL) {
+        response->previous = exchange->history;
+        exchange->history = NULL;
+    }
+    exchange->response = NULL;
+    client->in_flight--;
+    if (error == NULL)
+        client->stats.exchanges_done++;
+    else
+        client->stats.exchanges_failed++;
+
+    if (exchange->mailbox != NULL) {
+        hh__mailbox_deliver(client, exchange, response, error);
+        return;
+    }
+    hh_event_node *node = &exchange->terminal;
+    node->home = HH_NODE_IN_EXCHANGE;
+    node->event = (hh_event){
+        .type = error == NULL ? HH_EVENT_DONE : HH_EVENT_ERROR,
+        .id = exchange->id,
+        .tag = exchange->tag,
+        .response = response,
+        .error = error,
+    };
+    hh__client_emit(client, node);
+}
+
+void hh__exchange_destroy(hh_exchange *exchange)
+{
+    hh_response_destroy(exchange->response);
+    hh_response_destroy(exchange->history);
+    hh__free(exchange->error);
+    hh__free(exchange->addresses);
+    hh__wire_unref(exchange->wire);
+    hh__request_unref(exchange->request);
+    hh__free(exchange);
+}

@@ -1,0 +1,148 @@
+/*
+ * exchange.h - one request's whole life, from submit to its one terminal event.
+ *
+ *              ┌──────────────── redirect, replay ───────────────┐
+ *              ▼                                                 │
+ *   NEW ──► QUEUED ──► ACTIVE ──┬──────────────► COMMITTED ──► FINISHED
+ *    │        ▲          │  ▲   └─► ASKING ──────────┘            ▲
+ *    └────────┼──────────┘  │         │  ▲                        │
+ *             └─────────────┴─────────┘  └── NEW                 any
+ *
+ *   QUEUED     waits for a place on a connection; no attempt under way
+ *   ACTIVE     at least one attempt under way, nothing told to the caller yet
+ *   ASKING     parked until the caller answers (hh_answer); deadlines run on
+ *   COMMITTED  one attempt's answer is the answer: no redirect, no replay any more
+ *   FINISHED   the terminal event is queued or delivered
+ *
+ * hh__exchange_enter makes every transition and asserts the invariants. The commit point lies
+ * between attempts and events: nothing leaves before redirect and replay are decided. An exchange
+ * that is queued costs at most 512 bytes.
+ *
+ * exchange.c: life, deadlines, waiting. exchange_answer.c: heads, redirects, bodies. questions.c:
+ * ASKING.
+ */
+#ifndef HH_CLIENT_EXCHANGE_H
+#define HH_CLIENT_EXCHANGE_H
+
+#include "client/attempt.h"
+#include "client/events.h"
+#include "client/response.h"
+#include "codec/decoder.h"
+
+typedef struct hh_mailbox hh_mailbox;
+
+typedef enum hh_exchange_state {
+    HH_EXCHANGE_NEW = 0,
+    HH_EXCHANGE_QUEUED,
+    HH_EXCHANGE_ACTIVE,
+    HH_EXCHANGE_ASKING,
+    HH_EXCHANGE_COMMITTED,
+    HH_EXCHANGE_FINISHED
+} hh_exchange_state;
+
+#define HH_EXCHANGE_ATTEMPTS_MAX 2 /* under way at once */
+
+struct hh_exchange {
+    hh_client *client;
+    hh_request *request;
+    hh_id id;
+    void *tag;
+    hh_mailbox *mailbox; /* NULL: events */
+    size_t mailbox_index;
+    hh_wire *wire; /* of the next attempt */
+    hh_waiter waiter;
+    hh_attempt *attempts[HH_EXCHANGE_ATTEMPTS_MAX];
+    hh_attempt *winner;
+    hh_response *response; /* the answer, or the 3xx that is asked about */
+    hh_response *history;  /* redirects so far */
+    hh_error *error;       /* why it failed */
+    hh_wire *next_wire;    /* where a redirect leads, while it is drained or asked about */
+    hh_address *addresses; /* the caller's answer to RESOLVE */
+    hh_decoder *decoder;
+    hh_buf *pending_buf; /* encoded bytes that credit kept from being decoded */
+    hh_slice pending;
+    char *sink;
+    size_t sink_capacity;
+    uint64_t window_used;
+    uint64_t push_offset; /* from where the caller may push */
+    int64_t started_ns;
+    int64_t hop_ns;       /* when the present hop began: started_ns, or the last redirect */
+    int64_t total_due_ns; /* 0: none */
+    int64_t pool_due_ns;
+    hh_timer timer;
+    hh_link ready_link; /* in client->ready: to be resumed; or client->stalled */
+    uint8_t state;      /* hh_exchange_state */
+    uint8_t attempt_count;
+    uint8_t redirects;
+    uint8_t replays;
+    uint8_t asking; /* HH_ASK_ bit while ASKING */
+    uint8_t address_count;
+    uint8_t body_dropped; /* hh_redirect_body of the hops so far */
+    uint8_t credentials_dropped;
+    bool was_asked_resolve;
+    bool waits_for_sink;
+    bool is_paused;      /* the connection waits for hh__conn_resume */
+    bool is_want_queued; /* a WANT_BODY event is in the queue */
+    bool is_push_welcome;
+    bool is_pulled; /* the terminal event is in the caller's hands */
+    union {
+        hh_event_node terminal; /* without a mailbox */
+        hh_discard discard;     /* with one */
+    };
+};
+
+_Static_assert(sizeof(hh_exchange) <= 512, "a queued exchange costs at most 512 bytes");
+
+/* Begins: looks for a place, or waits for one. May finish at once (with an event). */
+void hh__exchange_begin(hh_exchange *exchange);
+void hh__exchange_enter(hh_exchange *exchange, hh_exchange_state state);
+/* Ends it with `error`, or with its response when NULL: attempts cancelled, one terminal event.
+ * After it the exchange may only be looked at by the queue. */
+void hh__exchange_finish(hh_exchange *exchange, const hh_error *error);
+void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, const char *format,
+                       ...) HH_PRINTF(4, 5);
+/* Frees what is left of a finished one. */
+void hh__exchange_destroy(hh_exchange *exchange);
+/* Looks for a place for `exchange->wire`. */
+void hh__exchange_seek(hh_exchange *exchange);
+/* One more attempt on a lent connection, which it takes over. Attempts may race: the first final
+ * head wins. */
+void hh__exchange_launch(hh_exchange *exchange, hh_pooled *pooled);
+/* Forgets an attempt, cancelling it if it is under way. */
+void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt);
+/* Credit came back, a sink was set, the queue was drained: go on reading. */
+void hh__exchange_resume(hh_exchange *exchange);
+
+const hh_request *hh__exchange_request(const hh_exchange *exchange);
+/* The attempt under way that isn't draining, or NULL. */
+hh_attempt *hh__exchange_current(const hh_exchange *exchange);
+
+/* From attempt.c. */
+void hh__exchange_on_information(hh_exchange *exchange, const hh_head *head);
+hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const hh_head *head);
+hh_flow hh__exchange_on_body(hh_exchange *exchange, hh_attempt *attempt, hh_slice data,
+                             hh_buf *buf);
+size_t hh__exchange_place(hh_exchange *exchange, uint64_t remaining, char **place);
+hh_flow hh__exchange_on_placed(hh_exchange *exchange, size_t count);
+void hh__exchange_on_want_body(hh_exchange *exchange);
+void hh__exchange_on_done(hh_exchange *exchange, hh_attempt *attempt, hh_attempt_state was,
+                          const hh_fields *trailers, hh_slice trailer_text);
+void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attempt_state was,
+                            const hh_error *error);
+
+/* questions.c */
+void hh__exchange_ask_resolve(hh_exchange *exchange);
+void hh__exchange_ask_redirect(hh_exchange *exchange);
+HH_WARN_UNUSED hh_status hh__exchange_answer(hh_exchange *exchange, const hh_answer_data *answer);
+
+/* exchange_answer.c, for questions.c: what follows from the caller's verdict on a redirect. */
+void hh__exchange_leave(hh_exchange *exchange);
+void hh__exchange_follow(hh_exchange *exchange);
+void hh__exchange_commit(hh_exchange *exchange);
+
+/* trace.c: lines of the story, when the request asked for it. */
+void hh__exchange_trace(hh_exchange *exchange, const char *format, ...) HH_PRINTF(2, 3);
+void hh__exchange_trace_head(hh_exchange *exchange, hh_trace kind, hh_slice head);
+void hh__exchange_trace_launch(hh_exchange *exchange, const hh_attempt *attempt);
+
+#endif

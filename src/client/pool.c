@@ -1,0 +1,405 @@
+/*
+ * pool.c - lending, parking, evicting: see pool.h for the rules and policy/pool_plan.h for the
+ * decisions.
+ */
+#include "client/pool.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "client/pool_internal.h"
+#include "policy/pool_plan.h"
+
+void hh__pool_init(hh_pool *pool, hh_conn_env *env, hh_resolver *resolver, hh_tls_config *tls,
+                   const hh_pool_limits *limits)
+{
+    *pool = (hh_pool){.env = env, .resolver = resolver, .tls = tls, .limits = *limits, .epoch = 1};
+    hh__map_init(&pool->origins);
+    hh__list_init(&pool->lru);
+    hh__list_init(&pool->starved);
+    hh__list_init(&pool->unused);
+}
+
+static void destroy_origin(hh_origin *origin)
+{
+    hh_pool *pool = origin->pool;
+    assert(origin->open == 0 && hh__list_is_empty(&origin->bound) &&
+           hh__list_is_empty(&origin->unbound));
+    hh__map_remove(&pool->origins, origin->key);
+    if (hh__link_is_listed(&origin->unused_link)) {
+        hh__list_remove(&origin->unused_link);
+        pool->unused_count--;
+    }
+    hh__list_remove(&origin->starved_link);
+    hh__tls_sessions_destroy(origin->sessions);
+    pool->epoch++;
+    hh__free(origin);
+}
+
+static hh_origin *create_origin(hh_pool *pool, const hh_pool_target *target)
+{
+    hh_origin *origin = hh__calloc(1, sizeof *origin + target->key.length + target->host.length);
+    if (origin == NULL)
+        return NULL;
+    char *text = (char *)(origin + 1);
+    memcpy(text, target->key.data, target->key.length);
+    memcpy(text + target->key.length, target->host.data, target->host.length);
+    origin->pool = pool;
+    origin->key = (hh_slice){text, target->key.length};
+    origin->host = (hh_slice){text + target->key.length, target->host.length};
+    origin->port = target->port;
+    origin->is_secure = target->is_secure;
+    hh__list_init(&origin->idle);
+    hh__list_init(&origin->bound);
+    hh__list_init(&origin->unbound);
+    hh__list_init(&origin->spare);
+    if (origin->is_secure && hh__tls_sessions_create(&origin->sessions) != HH_OK) {
+        hh__free(origin);
+        return NULL;
+    }
+    return origin;
+}
+
+hh_status hh__pool_origin(hh_pool *pool, const hh_pool_target *target, hh_origin_hint *hint,
+                          hh_origin **out)
+{
+    if (hint->epoch == pool->epoch) {
+        *out = hint->origin;
+        return HH_OK;
+    }
+    hh_origin *origin = hh__map_get(&pool->origins, target->key);
+    if (origin == NULL) {
+        origin = create_origin(pool, target);
+        if (origin == NULL)
+            return HH_ERR_NO_MEMORY;
+        if (hh__map_set(&pool->origins, origin->key, origin) != HH_OK) {
+            hh__tls_sessions_destroy(origin->sessions);
+            hh__free(origin);
+            return HH_ERR_NO_MEMORY;
+        }
+        hh__pool_rest(origin);
+    }
+    hint->origin = origin;
+    hint->epoch = pool->epoch;
+    *out = origin;
+    return HH_OK;
+}
+
+/* An origin nobody uses is remembered for its TLS sessions, up to a limit. */
+void hh__pool_rest(hh_origin *origin)
+{
+    hh_pool *pool = origin->pool;
+    bool is_unused = origin->open == 0 && hh__list_is_empty(&origin->bound) &&
+                     hh__list_is_empty(&origin->unbound);
+    bool is_listed = hh__link_is_listed(&origin->unused_link);
+    if (is_unused && !is_listed) {
+        hh__list_push_back(&pool->unused, &origin->unused_link);
+        pool->unused_count++;
+        if (pool->unused_count > HH_POOL_ORIGINS_KEPT_MAX)
+            destroy_origin(HH_CONTAINER_OF(hh__list_first(&pool->unused), hh_origin, unused_link));
+    } else if (!is_unused && is_listed) {
+        hh__list_remove(&origin->unused_link);
+        pool->unused_count--;
+    }
+}
+
+static void destroy_pooled(hh_discard *discard)
+{
+    hh__free(HH_CONTAINER_OF(discard, hh_pooled, discard));
+}
+
+static void unlist_idle(hh_pooled *pooled)
+{
+    assert(pooled->state == HH_POOLED_IDLE);
+    hh__list_remove(&pooled->origin_link);
+    hh__list_remove(&pooled->lru_link);
+    pooled->origin->idle_count--;
+    pooled->pool->idle--;
+    pooled->state = HH_POOLED_LENT;
+}
+
+/* Closes a connection, lent or idle, and takes it off the books. Doesn't pump. */
+static void close_pooled(hh_pooled *pooled, hh_close how)
+{
+    hh_pool *pool = pooled->pool;
+    if (pooled->state == HH_POOLED_CLOSED)
+        return;
+    if (pooled->state == HH_POOLED_IDLE)
+        unlist_idle(pooled);
+    pooled->state = HH_POOLED_CLOSED;
+    pool->open--;
+    pooled->origin->open--;
+    hh__conn_close(pooled->conn, how);
+    pooled->conn = NULL;
+    hh__pool_rest(pooled->origin);
+    hh__loop_discard(pool->env->loop, &pooled->discard, destroy_pooled);
+}
+
+static void park(hh_pooled *pooled)
+{
+    hh_pool *pool = pooled->pool;
+    pooled->expires_ns =
+        hh__decide_idle_expiry(hh__loop_now(pool->env->loop), pool->limits.idle_limit_ns,
+                               pooled->conn->keep_alive_timeout_s);
+    pooled->state = HH_POOLED_IDLE;
+    hh__list_push_front(&pooled->origin->idle, &pooled->origin_link);
+    hh__list_push_back(&pool->lru, &pooled->lru_link);
+    pooled->origin->idle_count++;
+    pool->idle++;
+    hh__conn_park(pooled->conn, pooled->expires_ns);
+}
+
+/* The oldest waiter of an origin, or NULL. */
+static hh_waiter *first_waiter(const hh_origin *origin)
+{
+    hh_link *link = hh__list_first(&origin->bound);
+    if (link == NULL)
+        link = hh__list_first(&origin->unbound);
+    return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
+}
+
+/* Whether a free connection of `origin` must be closed so that a starved origin gets its turn. */
+static bool must_give_way(const hh_pool *pool, const hh_origin *origin)
+{
+    hh_link *link = hh__list_first(&pool->starved);
+    if (link == NULL || pool->open < pool->limits.max_total)
+        return false;
+    const hh_origin *other = HH_CONTAINER_OF(link, hh_origin, starved_link);
+    if (other == origin)
+        return false;
+    const hh_waiter *own = first_waiter(origin);
+    const hh_waiter *theirs = first_waiter(other);
+    if (own == NULL)
+        return true;
+    int64_t now = hh__loop_now(pool->env->loop);
+    return hh__decide_pool_turn(other->open, now - theirs->queued_ns, now - own->queued_ns) ==
+           HH_POOL_GIVE_WAY;
+}
+
+void hh__pool_offer(hh_pooled *pooled)
+{
+    hh_pool *pool = pooled->pool;
+    hh_origin *origin = pooled->origin;
+    if (pool->is_closed || must_give_way(pool, origin)) {
+        close_pooled(pooled, HH_CLOSE_ORDERLY);
+        hh__pool_pump_starved(pool);
+        hh__pool_pump(pool, origin);
+        return;
+    }
+    hh_waiter *waiter = first_waiter(origin);
+    if (waiter != NULL) {
+        hh__pool_unbind(waiter);
+        hh__pool_rest(origin);
+        if (pooled->conn->served > 0)
+            pool->stats.reused++;
+        waiter->on_lent(waiter, pooled);
+        return;
+    }
+    park(pooled);
+    if (pool->idle > pool->limits.max_idle) {
+        hh_pooled *oldest = HH_CONTAINER_OF(hh__list_first(&pool->lru), hh_pooled, lru_link);
+        close_pooled(oldest, HH_CLOSE_ORDERLY);
+    }
+}
+
+void hh__pool_give_back(hh_pooled *pooled)
+{
+    hh__pool_offer(pooled);
+}
+
+static void on_free(hh_conn *conn)
+{
+    hh__pool_offer(conn->keeper);
+}
+
+static void on_spent(hh_conn *conn, hh_status why)
+{
+    hh_pooled *pooled = conn->keeper;
+    hh_pool *pool = pooled->pool;
+    hh_origin *origin = pooled->origin;
+    if (pooled->state == HH_POOLED_IDLE && why == HH_OK)
+        pool->stats.expired++;
+    close_pooled(pooled, why == HH_OK ? HH_CLOSE_ORDERLY : HH_CLOSE_ABORT);
+    hh__pool_pump_starved(pool);
+    hh__pool_pump(pool, origin);
+}
+
+const hh_keeper_ops hh__pool_keeper = {.on_free = on_free, .on_spent = on_spent};
+
+hh_pooled *hh__pool_take_idle(hh_pool *pool, hh_origin *origin)
+{
+    int64_t now = hh__loop_now(pool->env->loop);
+    bool is_unseen = now - pool->last_step_ns > (int64_t)HH_POOL_CHECK_AFTER_MS * 1000000;
+    for (hh_link *link; (link = hh__list_first(&origin->idle)) != NULL;) {
+        hh_pooled *pooled = HH_CONTAINER_OF(link, hh_pooled, origin_link);
+        if ((pooled->expires_ns != 0 && pooled->expires_ns <= now) ||
+            (is_unseen && hh__conn_probe(pooled->conn) != HH_IO_WAIT)) {
+            pool->stats.expired++;
+            close_pooled(pooled, HH_CLOSE_ORDERLY);
+            continue;
+        }
+        unlist_idle(pooled);
+        pool->stats.reused++;
+        return pooled;
+    }
+    return NULL;
+}
+
+void hh__pool_distrust(hh_pool *pool, hh_origin *origin)
+{
+    hh_link *link = hh__list_last(&origin->idle);
+    if (link != NULL)
+        close_pooled(HH_CONTAINER_OF(link, hh_pooled, origin_link), HH_CLOSE_ORDERLY);
+    pool->last_step_ns = 0; /* whoever takes an idle one now looks at it first */
+}
+
+void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter)
+{
+    waiter->origin = origin;
+    waiter->dial = NULL;
+    waiter->queued_ns = hh__loop_now(pool->env->loop);
+    hh__list_push_back(&origin->unbound, &waiter->link);
+    pool->waiting++;
+    hh__pool_rest(origin);
+    hh__pool_pump(pool, origin);
+}
+
+void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter)
+{
+    if (!hh__link_is_listed(&waiter->link))
+        return;
+    hh_origin *origin = waiter->origin;
+    hh__pool_unbind(waiter);
+    if (first_waiter(origin) == NULL)
+        hh__list_remove(&origin->starved_link);
+    hh__pool_rest(origin);
+    hh__pool_pump_starved(pool);
+}
+
+static hh_pool_counts count(const hh_pool *pool, const hh_origin *origin)
+{
+    hh_pool_counts counts = {
+        .open_here = origin->open,
+        .cap_here = pool->limits.max_per_origin,
+        .open_total = pool->open,
+        .cap_total = pool->limits.max_total,
+        .idle_elsewhere = pool->idle - origin->idle_count,
+    };
+    return counts;
+}
+
+static void evict_stranger(hh_pool *pool, const hh_origin *origin)
+{
+    for (hh_link *link = hh__list_first(&pool->lru); link != NULL;
+         link = hh__list_next(&pool->lru, link)) {
+        hh_pooled *pooled = HH_CONTAINER_OF(link, hh_pooled, lru_link);
+        if (pooled->origin != origin) {
+            pool->stats.evicted++;
+            close_pooled(pooled, HH_CLOSE_ORDERLY);
+            return;
+        }
+    }
+}
+
+/* Dials for the first unbound waiter if the plan says so; false: nothing more can be done now. */
+static bool pump_once(hh_pool *pool, hh_origin *origin)
+{
+    hh_link *link = hh__list_first(&origin->unbound);
+    if (link == NULL || pool->is_closed) {
+        hh__list_remove(&origin->starved_link);
+        return false;
+    }
+    hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
+    hh_link *spare = hh__list_first(&origin->spare);
+    if (spare != NULL) {
+        hh__pool_bind(HH_CONTAINER_OF(spare, hh_pool_dial, link), waiter);
+        return true;
+    }
+    hh_pool_counts counts = count(pool, origin);
+    switch (hh__decide_pool_action(&counts)) {
+    case HH_POOL_EVICT_AND_DIAL:
+        evict_stranger(pool, origin);
+        hh__pool_dial_for(pool, waiter);
+        return true;
+    case HH_POOL_DIAL:
+        hh__pool_dial_for(pool, waiter);
+        return true;
+    case HH_POOL_WAIT_TOTAL:
+        if (!hh__link_is_listed(&origin->starved_link))
+            hh__list_push_back(&pool->starved, &origin->starved_link);
+        return false;
+    case HH_POOL_WAIT_HERE:
+        hh__list_remove(&origin->starved_link);
+        return false;
+    }
+    return false;
+}
+
+void hh__pool_pump(hh_pool *pool, hh_origin *origin)
+{
+    while (pump_once(pool, origin))
+        ;
+}
+
+void hh__pool_pump_starved(hh_pool *pool)
+{
+    while (!hh__list_is_empty(&pool->starved) && pool->open < pool->limits.max_total) {
+        hh_link *first = hh__list_pop_front(&pool->starved);
+        hh_origin *origin = HH_CONTAINER_OF(first, hh_origin, starved_link);
+        if (pump_once(pool, origin) && !hh__list_is_empty(&origin->unbound) &&
+            !hh__link_is_listed(&origin->starved_link))
+            hh__list_push_back(&pool->starved, &origin->starved_link); /* one each, in turn */
+    }
+}
+
+void hh__pool_finish(hh_pool *pool)
+{
+    pool->is_closed = true;
+    for (hh_link *link; (link = hh__list_first(&pool->lru)) != NULL;)
+        close_pooled(HH_CONTAINER_OF(link, hh_pooled, lru_link), HH_CLOSE_ORDERLY);
+    size_t cursor = 0;
+    for (hh_origin *origin; (origin = hh__map_next(&pool->origins, &cursor)) != NULL;) {
+        for (hh_link *link; (link = hh__list_first(&origin->spare)) != NULL;)
+            hh__pool_drop_dial(HH_CONTAINER_OF(link, hh_pool_dial, link));
+    }
+    for (;;) {
+        cursor = 0;
+        hh_origin *origin = hh__map_next(&pool->origins, &cursor);
+        if (origin == NULL)
+            break;
+        destroy_origin(origin);
+    }
+    hh__map_finish(&pool->origins);
+}
+
+static size_t list_length(const hh_list *list)
+{
+    size_t length = 0;
+    for (const hh_link *link = hh__list_first(list); link != NULL; link = hh__list_next(list, link))
+        length++;
+    return length;
+}
+
+bool hh__pool_check(const hh_pool *pool)
+{
+    size_t cursor = 0, open = 0, idle = 0, waiting = 0, dialling = 0;
+    for (const hh_origin *origin; (origin = hh__map_next(&pool->origins, &cursor)) != NULL;) {
+        size_t bound = list_length(&origin->bound), unbound = list_length(&origin->unbound);
+        if (list_length(&origin->idle) != origin->idle_count || origin->open < origin->idle_count)
+            return false;
+        if (origin->idle_count > 0 && unbound > 0)
+            return false;
+        if (origin->open > pool->limits.max_per_origin)
+            return false;
+        open += origin->open;
+        idle += origin->idle_count;
+        waiting += bound + unbound;
+        dialling += bound + list_length(&origin->spare);
+    }
+    return open == pool->open && idle == pool->idle && waiting == pool->waiting &&
+           dialling == pool->dialling && list_length(&pool->lru) == idle &&
+           pool->open <= pool->limits.max_total;
+}

@@ -1,0 +1,189 @@
+/*
+ * pool_dial.c - opening connections for waiters.
+ *
+ * A dial is made for one waiter and bound to it. When its waiter has been served otherwise it takes
+ * the next one, or goes on as a spare: its connection will be of use. When it fails, its waiter
+ * fails with it, and no other.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "client/pool_internal.h"
+#include "conn/h1.h"
+
+static const unsigned char alpn_http1[] = "\x08http/1.1";
+
+void hh__pool_bind(hh_pool_dial *dial, hh_waiter *waiter)
+{
+    assert(dial->waiter == NULL && waiter->dial == NULL);
+    hh__list_remove(&dial->link);
+    hh__list_remove(&waiter->link);
+    dial->waiter = waiter;
+    waiter->dial = dial;
+    hh__list_push_back(&dial->origin->bound, &waiter->link);
+}
+
+void hh__pool_unbind(hh_waiter *waiter)
+{
+    hh_pool_dial *dial = waiter->dial;
+    hh_origin *origin = waiter->origin;
+    hh__list_remove(&waiter->link);
+    origin->pool->waiting--;
+    waiter->dial = NULL;
+    if (dial == NULL)
+        return;
+    dial->waiter = NULL;
+    hh__list_push_back(&origin->spare, &dial->link);
+    hh_link *next = hh__list_first(&origin->unbound);
+    if (next != NULL)
+        hh__pool_bind(dial, HH_CONTAINER_OF(next, hh_waiter, link));
+}
+
+/* Takes a dial off the books; its waiter must have been told or taken. */
+static void forget_dial(hh_pool_dial *dial)
+{
+    hh__list_remove(&dial->link);
+    dial->pool->dialling--;
+    hh__free(dial);
+}
+
+static void release_place(hh_pool_dial *dial)
+{
+    dial->pool->open--;
+    dial->origin->open--;
+    hh__free(dial->pooled);
+}
+
+void hh__pool_drop_dial(hh_pool_dial *dial)
+{
+    assert(dial->waiter == NULL);
+    hh__dial_cancel(dial->dial);
+    release_place(dial);
+    forget_dial(dial);
+}
+
+static void copy_story(hh_dial_story *story, const hh_dial_result *result)
+{
+    story->resolve_ns = result->resolve_ns;
+    story->connect_ns = result->connect_ns;
+    story->tls_ns = result->tls_ns;
+    story->is_tls = result->is_tls;
+    story->is_resumed = result->is_resumed;
+    memcpy(story->tls_version, result->tls_version, sizeof story->tls_version);
+    memcpy(story->tls_cipher, result->tls_cipher, sizeof story->tls_cipher - 1);
+}
+
+static void fail_dial(hh_pool_dial *dial, const hh_error *error)
+{
+    hh_pool *pool = dial->pool;
+    hh_origin *origin = dial->origin;
+    hh_waiter *waiter = dial->waiter;
+    release_place(dial);
+    if (waiter != NULL) {
+        waiter->dial = NULL;
+        hh__list_remove(&waiter->link);
+        pool->waiting--;
+    }
+    forget_dial(dial);
+    if (waiter != NULL)
+        waiter->on_failed(waiter, error);
+    hh__pool_pump_starved(pool);
+    hh__pool_pump(pool, origin);
+    hh__pool_rest(origin);
+}
+
+static void on_dial_done(void *owner, hh_dial_result *result)
+{
+    hh_pool_dial *dial = owner;
+    hh_pool *pool = dial->pool;
+    hh_pooled *pooled = dial->pooled;
+    if (result->stream == NULL) {
+        fail_dial(dial, &result->error);
+        return;
+    }
+    if (hh__h1_create(pool->env, result->stream, result->remote, &hh__pool_keeper, pooled,
+                      &pooled->conn) != HH_OK) {
+        hh__stream_close(result->stream, HH_CLOSE_ABORT);
+        hh_error error;
+        hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_CONNECT, "no memory for a connection to %s",
+                 result->remote);
+        fail_dial(dial, &error);
+        return;
+    }
+    copy_story(&pooled->story, result);
+    pool->stats.opened++;
+    pool->stats.tls_handshakes += result->is_tls;
+    pool->stats.tls_resumptions += result->is_resumed;
+    /* Its waiter goes back to the front of the line; the offer serves the oldest. */
+    hh_waiter *waiter = dial->waiter;
+    if (waiter != NULL) {
+        hh__list_remove(&waiter->link);
+        waiter->dial = NULL;
+        hh__list_push_front(&dial->origin->unbound, &waiter->link);
+    }
+    forget_dial(dial);
+    pooled->state = HH_POOLED_LENT;
+    hh__pool_offer(pooled);
+    hh__pool_pump(pool, pooled->origin);
+}
+
+static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
+{
+    hh_pool *pool = dial->pool;
+    const hh_origin *origin = dial->origin;
+    hh_dial_target target = {
+        .host = origin->host,
+        .port = origin->port,
+        .unix_path = pool->limits.unix_path,
+        .local_address = pool->limits.local_address,
+        .addresses = waiter->addresses,
+        .address_count = waiter->address_count,
+        .tls = origin->is_secure ? pool->tls : NULL,
+        .sessions = origin->sessions,
+        .alpn = origin->is_secure ? alpn_http1 : NULL,
+        .alpn_length = origin->is_secure ? sizeof alpn_http1 - 1 : 0,
+    };
+    if (waiter->connect_timeout_ns != 0)
+        target.deadline_ns = hh__loop_now(pool->env->loop) + waiter->connect_timeout_ns;
+    return hh__dial_start(pool->env->loop, pool->resolver, &target, dial, on_dial_done,
+                          &dial->dial);
+}
+
+void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter)
+{
+    hh_origin *origin = waiter->origin;
+    hh_pool_dial *dial = hh__calloc(1, sizeof *dial);
+    hh_pooled *pooled = hh__calloc(1, sizeof *pooled);
+    hh_status status = HH_ERR_NO_MEMORY;
+    if (dial != NULL && pooled != NULL) {
+        pooled->pool = pool;
+        pooled->origin = origin;
+        dial->pool = pool;
+        dial->origin = origin;
+        dial->pooled = pooled;
+        status = start(dial, waiter);
+    }
+    if (status != HH_OK) {
+        hh__free(dial);
+        hh__free(pooled);
+        hh__list_remove(&waiter->link);
+        pool->waiting--;
+        hh__pool_rest(origin);
+        hh_error error;
+        hh__fail(&error, status, HH_PHASE_CONNECT, "can't start to connect to %.*s:%u",
+                 HH_SLICE_ARGS(origin->host), origin->port);
+        waiter->on_failed(waiter, &error);
+        return;
+    }
+    pool->dialling++;
+    pool->open++;
+    origin->open++;
+    hh__pool_bind(dial, waiter);
+}
+
+hh_phase hh__waiter_phase(const hh_waiter *waiter)
+{
+    return waiter->dial != NULL ? hh__dial_phase(waiter->dial->dial) : HH_PHASE_QUEUE;
+}

@@ -1,0 +1,111 @@
+/*
+ * trace.c - the story of an exchange as events, for -v and for debugging: sentences, and heads with
+ * their secrets taken out.
+ *
+ * Best effort: a line that finds no memory is left out. Nothing here runs unless the request asked
+ * for it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ascii.h"
+#include "base/limits.h"
+#include "client/client.h"
+
+#define LINE_MAX_BYTES 1024
+
+static bool is_traced(const hh_exchange *exchange)
+{
+    return exchange->request->has_trace && exchange->mailbox == NULL;
+}
+
+static void emit_text(hh_exchange *exchange, hh_trace kind, hh_slice text)
+{
+    if (text.length > UINT32_MAX / 2)
+        return;
+    hh_buf *buf = hh__buf_create((uint32_t)(text.length + 1));
+    hh_event_node *node = buf != NULL ? hh__events_take(&exchange->client->events) : NULL;
+    if (node == NULL) {
+        hh_buf_unref(buf);
+        return;
+    }
+    memcpy(buf->data, text.data, text.length);
+    node->extra = buf; /* a block of its own, never the pool's: freed with the node */
+    node->event.type = HH_EVENT_TRACE;
+    node->event.trace = kind;
+    node->event.id = exchange->id;
+    node->event.tag = exchange->tag;
+    node->event.body = (hh_slice){buf->data, text.length};
+    hh__client_emit(exchange->client, node);
+}
+
+void hh__exchange_trace(hh_exchange *exchange, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    if (!is_traced(exchange))
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    size_t kept = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    emit_text(exchange, HH_TRACE_INFO, (hh_slice){line, kept});
+}
+
+static bool is_secret(hh_slice name)
+{
+    return hh__slice_is_nocase(name, "authorization") ||
+           hh__slice_is_nocase(name, "proxy-authorization") ||
+           hh__slice_is_nocase(name, "cookie") || hh__slice_is_nocase(name, "set-cookie");
+}
+
+/* Copies one line of a head, its value hidden if it is a secret. */
+static void append_line(hh_bytes *out, hh_slice line)
+{
+    const char *colon = memchr(line.data, ':', line.length);
+    hh_slice name = {line.data, colon != NULL ? (size_t)(colon - line.data) : 0};
+    if (colon != NULL && is_secret(name)) {
+        hh__bytes_append_slice(out, name);
+        hh__bytes_append_text(out, ": [redacted]\r\n");
+    } else {
+        hh__bytes_append_slice(out, line);
+    }
+}
+
+void hh__exchange_trace_head(hh_exchange *exchange, hh_trace kind, hh_slice head)
+{
+    hh_bytes out;
+    if (!is_traced(exchange))
+        return;
+    hh__bytes_init(&out, 2 * HH_HEAD_MAX_BYTES);
+    while (head.length > 0) {
+        const char *end = memchr(head.data, '\n', head.length);
+        size_t length = end != NULL ? (size_t)(end - head.data) + 1 : head.length;
+        append_line(&out, (hh_slice){head.data, length});
+        head.data += length;
+        head.length -= length;
+    }
+    if (out.status == HH_OK)
+        emit_text(exchange, kind, hh__bytes_slice(&out));
+    hh__bytes_finish(&out);
+}
+
+void hh__exchange_trace_launch(hh_exchange *exchange, const hh_attempt *attempt)
+{
+    const hh_dial_story *story = &attempt->story;
+    const char *remote = attempt->pooled->conn->remote;
+    if (attempt->is_reused) {
+        hh__exchange_trace(exchange, "reusing the connection to %s", remote);
+    } else {
+        hh__exchange_trace(exchange, "connected to %s (resolve %.3f ms, connect %.3f ms)", remote,
+                           (double)story->resolve_ns / 1e6, (double)story->connect_ns / 1e6);
+        if (story->is_tls)
+            hh__exchange_trace(exchange, "%s, %s, %s handshake in %.3f ms", story->tls_version,
+                               story->tls_cipher, story->is_resumed ? "resumed" : "full",
+                               (double)story->tls_ns / 1e6);
+    }
+    hh__exchange_trace_head(exchange, HH_TRACE_REQUEST_HEAD, attempt->wire->head);
+}

@@ -1,0 +1,39 @@
+/*
+ * pool_plan.c - see pool_plan.h. RFC 9112 §9.3 and §9.5 leave all of this to the client.
+ */
+#include "policy/pool_plan.h"
+
+#include "base/limits.h"
+
+#define NS_PER_MS 1000000LL
+#define NS_PER_S 1000000000LL
+
+hh_pool_action hh__decide_pool_action(const hh_pool_counts *counts)
+{
+    if (counts->open_here >= counts->cap_here)
+        return HH_POOL_WAIT_HERE;
+    if (counts->open_total < counts->cap_total)
+        return HH_POOL_DIAL;
+    return counts->idle_elsewhere > 0 ? HH_POOL_EVICT_AND_DIAL : HH_POOL_WAIT_TOTAL;
+}
+
+hh_pool_turn hh__decide_pool_turn(size_t other_open, int64_t other_waited_ns, int64_t own_waited_ns)
+{
+    if (other_waited_ns <= own_waited_ns)
+        return HH_POOL_KEEP;
+    if (other_open == 0 || other_waited_ns > HH_POOL_STARVE_MS * NS_PER_MS)
+        return HH_POOL_GIVE_WAY;
+    return HH_POOL_KEEP;
+}
+
+int64_t hh__decide_idle_expiry(int64_t now_ns, int64_t limit_ns, uint32_t peer_timeout_s)
+{
+    int64_t life_ns = limit_ns;
+    if (peer_timeout_s != UINT32_MAX) {
+        int64_t peer_ns = (int64_t)peer_timeout_s * NS_PER_S;
+        peer_ns -= peer_ns > 2 * NS_PER_S ? NS_PER_S : peer_ns / 2;
+        if (life_ns == 0 || peer_ns < life_ns)
+            life_ns = peer_ns > 0 ? peer_ns : 1;
+    }
+    return life_ns == 0 ? 0 : now_ns + life_ns;
+}
