@@ -1,37 +1,22 @@
 /*
- * The loop's contract, point by point (src/net/loop.h). Calls are counted and failed by
- * link-time wrapping; time passes only where a deadline is what is tested.
+ * The loop's contract, point by point (src/net/loop.h): readable when there is work, interrupted
+ * waits, deadlines after I/O, work left over, fork. Time passes only where a deadline is what is
+ * tested.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include "loop_fixture.h"
+
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/limits.h"
-#include "base/memory.h"
-#include "net/loop.h"
-#include "support/alloc_fail.h"
 #include "support/sys_fail.h"
-
-#define NS_PER_MS INT64_C(1000000)
-#define FAR_MS 20000 /* a bound that is only met when something hangs */
 
 /* The heap, watched. */
 
@@ -51,166 +36,6 @@ void __wrap_hh__heap_move(hh_heap *heap, hh_heap_item *item, int64_t key)
 {
     heap_moves++;
     __real_hh__heap_move(heap, item, key);
-}
-
-/* Helpers. */
-
-static unsigned open_descriptors(void)
-{
-    unsigned count = 0;
-
-    for (int fd = 0; fd < 2048; fd++)
-        count += fcntl(fd, F_GETFD) >= 0;
-    return count;
-}
-
-static hh_loop *make_loop(void)
-{
-    hh_loop *loop = NULL;
-
-    assert_int_equal(hh__loop_create(&loop, NULL), HH_OK);
-    return loop;
-}
-
-static bool is_readable(const hh_loop *loop, int timeout_ms)
-{
-    struct pollfd one = {hh__loop_fd(loop), POLLIN, 0};
-
-    return poll(&one, 1, timeout_ms) == 1;
-}
-
-static void run(hh_loop *loop)
-{
-    assert_int_equal(hh__loop_run(loop), HH_OK);
-}
-
-/* Waits and runs until `*count` has come to `wanted`. */
-static void run_until(hh_loop *loop, const unsigned *count, unsigned wanted)
-{
-    while (*count < wanted) {
-        assert_true(is_readable(loop, FAR_MS));
-        run(loop);
-    }
-}
-
-/* What happened in which order, a letter each; only the beginning of a long one. */
-static char story[64];
-static void tell(char what)
-{
-    size_t length = strlen(story);
-
-    if (length + 1 < sizeof(story)) {
-        story[length] = what;
-        story[length + 1] = '\0';
-    }
-}
-static int setup(void **state)
-{
-    (void)state;
-    story[0] = '\0';
-    heap_adds = heap_moves = 0;
-    sys_fail_off();
-    sys_fail_count_start();
-    alloc_fail_off();
-    return 0;
-}
-
-/* A watch over an eventfd that counts its reports, and a note of what to do in the handler. */
-typedef struct probe {
-    hh_watch watch;
-    hh_loop *loop;
-    unsigned reports;
-    unsigned last_ready;
-    bool drains;
-    void (*then)(struct probe *probe);
-    struct probe *other;
-    hh_timer *timer;
-    hh_task *task;
-} probe;
-
-static void on_probe(hh_watch *watch, unsigned ready)
-{
-    probe *self = HH_CONTAINER_OF(watch, probe, watch);
-    uint64_t value;
-
-    self->reports++;
-    self->last_ready = ready;
-    tell('i');
-    if (self->drains)
-        assert_int_equal(read(watch->fd, &value, sizeof(value)), sizeof(value));
-    if (self->then != NULL)
-        self->then(self);
-}
-
-static void probe_open(probe *self, hh_loop *loop, unsigned count)
-{
-    memset(self, 0, sizeof(*self));
-    self->loop = loop;
-    self->watch.on_ready = on_probe;
-    assert_int_equal(
-        hh__watch_start(loop, &self->watch, eventfd(count, EFD_NONBLOCK), HH_READY_READ), HH_OK);
-}
-
-static void probe_close(probe *self)
-{
-    hh__watch_stop(self->loop, &self->watch);
-    close(self->watch.fd);
-}
-
-static void probe_signal(const probe *self)
-{
-    uint64_t one = 1;
-
-    assert_int_equal(write(self->watch.fd, &one, sizeof(one)), sizeof(one));
-}
-
-typedef struct clockwork {
-    hh_timer timer;
-    hh_loop *loop;
-    unsigned fired;
-    int64_t fired_ns;
-    int64_t again_ns; /* sets itself to this, when not 0 */
-} clockwork;
-
-static void on_clockwork(hh_timer *timer)
-{
-    clockwork *self = HH_CONTAINER_OF(timer, clockwork, timer);
-
-    assert_int_equal(timer->due_ns, 0);
-    self->fired++;
-    self->fired_ns = hh__loop_now(self->loop);
-    tell('t');
-    if (self->again_ns != 0)
-        assert_int_equal(hh__timer_set(self->loop, timer, self->again_ns), HH_OK);
-}
-
-static clockwork make_clockwork(hh_loop *loop)
-{
-    clockwork self;
-
-    memset(&self, 0, sizeof(self));
-    self.loop = loop;
-    self.timer.on_due = on_clockwork;
-    return self;
-}
-
-typedef struct job {
-    hh_task task;
-    hh_loop *loop;
-    unsigned runs;
-    unsigned again; /* so many times it posts itself */
-} job;
-
-static void run_job(hh_task *task)
-{
-    job *self = HH_CONTAINER_OF(task, job, task);
-
-    self->runs++;
-    tell('w');
-    if (self->again > 0) {
-        self->again--;
-        hh__task_post(self->loop, task);
-    }
 }
 
 /* 1. The descriptor is readable whenever a run has something to do. A foreign epoll sleeps on it.
@@ -453,6 +278,7 @@ static void test_moving_later_touches_neither_heap_nor_kernel(void **state)
     int64_t start_ns = hh__loop_refresh(loop);
 
     (void)state;
+    heap_adds = heap_moves = 0;
     assert_int_equal(hh__timer_set(loop, &one.timer, start_ns + 10 * NS_PER_MS), HH_OK);
     assert_int_equal(heap_adds, 1);
     assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
@@ -766,362 +592,29 @@ static void test_fork_leaves_the_parent_alone(void **state)
     hh__loop_destroy(loop);
 }
 
-/* Watches that change under a batch. */
-
-static void stop_other(probe *self)
-{
-    hh__watch_stop(self->loop, &self->other->watch);
-}
-
-static void test_stop_drops_a_report_already_taken(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one, two;
-
-    (void)state;
-    probe_open(&one, loop, 1);
-    probe_open(&two, loop, 1);
-    one.other = &two;
-    two.other = &one;
-    one.then = two.then = stop_other; /* whichever comes first */
-    run(loop);
-    assert_int_equal(one.reports + two.reports, 1);
-    probe_close(&one);
-    probe_close(&two);
-    hh__watch_stop(loop, &two.watch); /* harmless twice */
-    hh__loop_destroy(loop);
-}
-
-static void restart_other_on_a_silent_one(probe *self)
-{
-    hh_watch *watch = &self->other->watch;
-
-    hh__watch_stop(self->loop, watch);
-    close(watch->fd);
-    /* Most likely the same number again. */
-    assert_int_equal(hh__watch_start(self->loop, watch, eventfd(0, EFD_NONBLOCK), HH_READY_READ),
-                     HH_OK);
-}
-
-static void test_report_does_not_reach_a_restarted_watch(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one, two;
-
-    (void)state;
-    probe_open(&one, loop, 1);
-    probe_open(&two, loop, 1);
-    one.other = &two;
-    two.other = &one;
-    one.then = two.then = restart_other_on_a_silent_one;
-    run(loop);
-    assert_int_equal(one.reports + two.reports, 1);
-    probe_close(&one);
-    probe_close(&two);
-    hh__loop_destroy(loop);
-}
-
-static void pause_other(probe *self)
-{
-    assert_int_equal(hh__watch_set(self->loop, &self->other->watch, 0), HH_OK);
-}
-
-static void test_report_does_not_reach_a_paused_watch(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one, two;
-
-    (void)state;
-    probe_open(&one, loop, 1);
-    probe_open(&two, loop, 1);
-    one.other = &two;
-    two.other = &one;
-    one.then = two.then = pause_other;
-    run(loop);
-    assert_int_equal(one.reports + two.reports, 1);
-    probe_close(&one);
-    probe_close(&two);
-    hh__loop_destroy(loop);
-}
-
-static void test_same_interest_costs_no_call(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one;
-
-    (void)state;
-    probe_open(&one, loop, 0);
-    sys_fail_count_start();
-    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ), HH_OK);
-    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 0);
-    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ | HH_READY_WRITE), HH_OK);
-    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 1);
-    run(loop);
-    assert_int_equal(one.last_ready, HH_READY_WRITE);
-    probe_close(&one);
-    hh__loop_destroy(loop);
-}
-
-static void test_hangup_of_a_paused_watch_does_not_spin(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one = {.loop = loop, .watch = {.on_ready = on_probe}};
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    assert_int_equal(hh__watch_start(loop, &one.watch, ends[0], 0), HH_OK);
-    close(ends[1]);
-    run(loop);
-    assert_int_equal(one.reports, 1);
-    assert_int_equal(one.last_ready & (HH_READY_READ | HH_READY_WRITE),
-                     HH_READY_READ | HH_READY_WRITE);
-    assert_false(is_readable(loop, 0));
-    /* Asked for again, it is there again. */
-    assert_int_equal(hh__watch_set(loop, &one.watch, HH_READY_READ), HH_OK);
-    assert_true(is_readable(loop, 0));
-    run(loop);
-    assert_int_equal(one.reports, 2);
-    probe_close(&one);
-    hh__loop_destroy(loop);
-}
-
-static void test_moved_watch(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one, two = {.loop = loop, .watch = {.on_ready = on_probe}};
-
-    (void)state;
-    probe_open(&one, loop, 1);
-    sys_fail_count_start();
-    assert_int_equal(hh__watch_move(loop, &one.watch, &two.watch, HH_READY_READ), HH_OK);
-    assert_int_equal(sys_fail_count(SYS_FAIL_EPOLL_CTL), 1);
-    assert_false(one.watch.is_watched);
-    run(loop);
-    assert_int_equal(one.reports, 0);
-    assert_int_equal(two.reports, 1);
-    sys_fail_at(SYS_FAIL_EPOLL_CTL, 1, ENOSPC);
-    assert_int_equal(hh__watch_move(loop, &two.watch, &one.watch, HH_READY_READ), HH_ERR_SYSTEM);
-    assert_int_equal(errno, ENOSPC);
-    sys_fail_off();
-    assert_true(two.watch.is_watched && !one.watch.is_watched);
-    probe_close(&two);
-    hh__loop_destroy(loop);
-}
-
-static void test_watch_errors(void **state)
-{
-    hh_loop *loop = make_loop();
-    hh_watch watch = {.fd = 0};
-    FILE *file = tmpfile();
-
-    (void)state;
-    errno = 0;
-    assert_int_equal(hh__watch_start(loop, &watch, -1, HH_READY_READ), HH_ERR_SYSTEM);
-    assert_int_equal(errno, EBADF);
-    assert_false(watch.is_watched);
-    if (file != NULL) {
-        assert_int_equal(hh__watch_start(loop, &watch, fileno(file), HH_READY_READ), HH_ERR_SYSTEM);
-        assert_int_equal(errno, EPERM);
-        fclose(file);
-    }
-    hh__watch_stop(loop, &watch);
-    hh__loop_destroy(loop);
-}
-
-/* Discards. */
-
-typedef struct litter {
-    hh_watch watch;
-    hh_discard discard;
-    hh_loop *loop;
-    struct litter *next;
-    unsigned reports;
-} litter;
-
-static unsigned destroyed;
-
-static void destroy_litter(hh_discard *discard)
-{
-    litter *self = HH_CONTAINER_OF(discard, litter, discard);
-
-    destroyed++;
-    if (self->next != NULL)
-        hh__loop_discard(self->loop, &self->next->discard, destroy_litter);
-    free(self);
-}
-
-static void on_litter(hh_watch *watch, unsigned ready)
-{
-    litter *self = HH_CONTAINER_OF(watch, litter, watch);
-
-    (void)ready;
-    hh__watch_stop(self->loop, watch);
-    close(watch->fd);
-    hh__loop_discard(self->loop, &self->discard, destroy_litter);
-    assert_int_equal(destroyed, 0);
-    self->reports++; /* still ours */
-}
-
-static litter *make_litter(hh_loop *loop, litter *next)
-{
-    litter *self = calloc(1, sizeof(*self));
-
-    self->loop = loop;
-    self->next = next;
-    self->watch.on_ready = on_litter;
-    return self;
-}
-
-static void test_discards_go_at_the_end_of_the_run(void **state)
-{
-    hh_loop *loop = make_loop();
-    litter *one = make_litter(loop, make_litter(loop, NULL));
-    litter *two = make_litter(loop, NULL);
-
-    (void)state;
-    destroyed = 0;
-    assert_int_equal(hh__watch_start(loop, &one->watch, eventfd(1, EFD_NONBLOCK), HH_READY_READ),
-                     HH_OK);
-    assert_int_equal(hh__watch_start(loop, &two->watch, eventfd(1, EFD_NONBLOCK), HH_READY_READ),
-                     HH_OK);
-    run(loop);
-    assert_int_equal(destroyed, 3);
-    hh__loop_destroy(loop);
-}
-
-static void test_discards_go_with_the_loop(void **state)
-{
-    hh_loop *loop = make_loop();
-    litter *one = make_litter(loop, NULL);
-
-    (void)state;
-    destroyed = 0;
-    hh__loop_discard(loop, &one->discard, destroy_litter);
-    hh__loop_destroy(loop);
-    assert_int_equal(destroyed, 1);
-    hh__loop_destroy(NULL);
-}
-
-/* Failures. */
-
-static void test_create_fails_cleanly_at_each_call(void **state)
-{
-    unsigned before = open_descriptors();
-    uint64_t nth;
-
-    (void)state;
-    for (nth = 1;; nth++) {
-        hh_loop *loop = NULL;
-        hh_error error;
-        hh_status status;
-
-        memset(&error, 0, sizeof(error));
-        sys_fail_at(SYS_FAIL_ANY, nth, EMFILE);
-        status = hh__loop_create(&loop, &error);
-        sys_fail_off();
-        if (sys_fail_hits() == 0) {
-            assert_int_equal(status, HH_OK);
-            hh__loop_destroy(loop);
-            break;
-        }
-        assert_int_equal(status, HH_ERR_SYSTEM);
-        assert_int_equal(error.code, HH_ERR_SYSTEM);
-        assert_int_equal(error.os_error, EMFILE);
-        assert_null(loop);
-        assert_int_equal(open_descriptors(), before);
-    }
-    assert_int_equal(nth, 6); /* epoll, eventfd, timerfd and two watches fail before */
-    assert_int_equal(open_descriptors(), before);
-}
-
-static void test_create_without_memory(void **state)
-{
-    hh_loop *loop = NULL;
-    hh_error error;
-
-    (void)state;
-    alloc_fail_at(1);
-    assert_int_equal(hh__loop_create(&loop, &error), HH_ERR_NO_MEMORY);
-    alloc_fail_off();
-    assert_int_equal(error.code, HH_ERR_NO_MEMORY);
-    assert_null(loop);
-}
-
-static void test_run_and_wait_report_failed_calls(void **state)
-{
-    hh_loop *loop = make_loop();
-    probe one;
-
-    (void)state;
-    probe_open(&one, loop, 1);
-    sys_fail_at(SYS_FAIL_EPOLL_WAIT, 1, EBADF);
-    assert_int_equal(hh__loop_run(loop), HH_ERR_SYSTEM);
-    sys_fail_at(SYS_FAIL_EPOLL_WAIT, 1, EINTR);
-    run(loop);
-    assert_int_equal(one.reports, 1);
-    sys_fail_at(SYS_FAIL_POLL, 1, ENOMEM);
-    assert_int_equal(hh__loop_wait(loop, -1), HH_ERR_SYSTEM);
-    sys_fail_at(SYS_FAIL_POLL, 1, EINTR);
-    assert_int_equal(hh__loop_wait(loop, -1), HH_INTERRUPTED);
-    probe_close(&one);
-    hh__loop_destroy(loop);
-}
-
-static void test_timer_without_memory(void **state)
-{
-    hh_loop *loop = make_loop();
-    clockwork one = make_clockwork(loop);
-
-    (void)state;
-    alloc_fail_at(1);
-    assert_int_equal(hh__timer_set(loop, &one.timer, 5), HH_ERR_NO_MEMORY);
-    alloc_fail_off();
-    assert_int_equal(one.timer.due_ns, 0);
-    run(loop);
-    assert_int_equal(one.fired, 0);
-    assert_int_equal(hh__timer_set(loop, &one.timer, 5), HH_OK);
-    run(loop);
-    assert_int_equal(one.fired, 1);
-    hh__loop_destroy(loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_readable_for_io, setup),
-        cmocka_unit_test_setup(test_readable_for_deadline, setup),
-        cmocka_unit_test_setup(test_readable_for_task, setup),
-        cmocka_unit_test_setup(test_wake_from_another_thread, setup),
-        cmocka_unit_test_setup(test_no_wake_is_lost, setup),
-        cmocka_unit_test_setup(test_wait_is_interrupted_by_a_signal, setup),
-        cmocka_unit_test_setup(test_wait_ends_in_time, setup),
-        cmocka_unit_test_setup(test_due_timers_come_after_io, setup),
-        cmocka_unit_test_setup(test_due_is_measured_at_the_start_of_the_run, setup),
-        cmocka_unit_test_setup(test_moving_later_touches_neither_heap_nor_kernel, setup),
-        cmocka_unit_test_setup(test_kernel_timer_is_armed_only_for_an_earlier_deadline, setup),
-        cmocka_unit_test_setup(test_kernel_timer_is_armed_once_a_run, setup),
-        cmocka_unit_test_setup(test_unset_timer_never_fires, setup),
-        cmocka_unit_test_setup(test_timer_set_to_the_past_by_itself_waits_for_the_next_run, setup),
-        cmocka_unit_test_setup(test_many_timers_fire_once_and_not_early, setup),
-        cmocka_unit_test_setup(test_tasks_left_over, setup),
-        cmocka_unit_test_setup(test_order_within_a_run, setup),
-        cmocka_unit_test_setup(test_more_than_one_batch, setup),
-        cmocka_unit_test_setup(test_deadlines_wait_for_the_rest_of_the_batch, setup),
-        cmocka_unit_test_setup(test_fork_leaves_the_parent_alone, setup),
-        cmocka_unit_test_setup(test_stop_drops_a_report_already_taken, setup),
-        cmocka_unit_test_setup(test_report_does_not_reach_a_restarted_watch, setup),
-        cmocka_unit_test_setup(test_report_does_not_reach_a_paused_watch, setup),
-        cmocka_unit_test_setup(test_same_interest_costs_no_call, setup),
-        cmocka_unit_test_setup(test_hangup_of_a_paused_watch_does_not_spin, setup),
-        cmocka_unit_test_setup(test_moved_watch, setup),
-        cmocka_unit_test_setup(test_watch_errors, setup),
-        cmocka_unit_test_setup(test_discards_go_at_the_end_of_the_run, setup),
-        cmocka_unit_test_setup(test_discards_go_with_the_loop, setup),
-        cmocka_unit_test_setup(test_create_fails_cleanly_at_each_call, setup),
-        cmocka_unit_test_setup(test_create_without_memory, setup),
-        cmocka_unit_test_setup(test_run_and_wait_report_failed_calls, setup),
-        cmocka_unit_test_setup(test_timer_without_memory, setup),
+        TEST(test_readable_for_io),
+        TEST(test_readable_for_deadline),
+        TEST(test_readable_for_task),
+        TEST(test_wake_from_another_thread),
+        TEST(test_no_wake_is_lost),
+        TEST(test_wait_is_interrupted_by_a_signal),
+        TEST(test_wait_ends_in_time),
+        TEST(test_due_timers_come_after_io),
+        TEST(test_due_is_measured_at_the_start_of_the_run),
+        TEST(test_moving_later_touches_neither_heap_nor_kernel),
+        TEST(test_kernel_timer_is_armed_only_for_an_earlier_deadline),
+        TEST(test_kernel_timer_is_armed_once_a_run),
+        TEST(test_unset_timer_never_fires),
+        TEST(test_timer_set_to_the_past_by_itself_waits_for_the_next_run),
+        TEST(test_many_timers_fire_once_and_not_early),
+        TEST(test_tasks_left_over),
+        TEST(test_order_within_a_run),
+        TEST(test_more_than_one_batch),
+        TEST(test_deadlines_wait_for_the_rest_of_the_batch),
+        TEST(test_fork_leaves_the_parent_alone),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
