@@ -85,6 +85,11 @@ static hh_lines_result add_line(hh_field_lines *lines, const char *base, const c
         .name_length = (uint16_t)name.length,
         .id = (uint16_t)hh__field_id(name),
     };
+    /* The call is left to growth and refusal: it is a tenth of what a head costs. */
+    if (fields->count < max_fields && fields->count < fields->capacity) {
+        fields->entries[fields->count++] = entry;
+        return HH_LINES_COMPLETE;
+    }
     hh_status status = hh__fields_add(fields, entry, max_fields);
     if (status != HH_OK) {
         return fail(lines, status,

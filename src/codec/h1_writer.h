@@ -2,8 +2,8 @@
  * h1_writer.h - the head of an HTTP/1 request as bytes (RFC 9112 §3), and chunk framing for request
  * bodies.
  *
- * Refuses what could inject: methods and names that are no tokens, targets with controls or spaces,
- * values with CR, LF or NUL.
+ * Refuses what could inject: methods and names that are no tokens, targets that aren't visible
+ * ASCII throughout, values with CR, LF or NUL. A line is written whole or not at all.
  */
 #ifndef HH_CODEC_H1_WRITER_H
 #define HH_CODEC_H1_WRITER_H
