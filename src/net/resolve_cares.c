@@ -324,7 +324,8 @@ static const char *describe(int status)
     case ARES_ETIMEOUT:
         return "no answer in time";
     case ARES_ECONNREFUSED:
-        return "they could not be reached";
+        /* What c-ares before 1.20 also says when every server has failed or refused. */
+        return "they failed (SERVFAIL), refused (REFUSED) or could not be reached";
     case ARES_EBADRESP:
         return "the answer is damaged";
     default:
@@ -411,7 +412,7 @@ static void note_failure(search *one, int status)
     if (one->failure == ARES_SUCCESS || status == ARES_ENOMEM)
         one->failure = status;
     /* As res_search(3): a server that fails for one name may know the next; silence won't end. */
-    if (status != ARES_ESERVFAIL)
+    if (status != ARES_ESERVFAIL && status != ARES_ECONNREFUSED)
         one->is_stopped = true;
 }
 
