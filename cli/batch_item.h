@@ -1,0 +1,55 @@
+/*
+ * batch_item.h - one request of a batch: read from a line, identified, carried to its end.
+ *
+ * A line that starts with '{' is JSON: {"url", "method", "headers", "body", "id"}, only "url" being
+ * needed. Any other line is a URL. Pure but for allocation.
+ */
+#ifndef CLI_BATCH_ITEM_H
+#define CLI_BATCH_ITEM_H
+
+#include "fields.h"
+#include "hash.h"
+#include "output.h"
+
+typedef struct batch_item {
+    uint64_t index; /* place in the whole run, from 1 */
+    uint64_t line;  /* in the list; 0: from the command line */
+    char *url;      /* with a scheme */
+    char *method;   /* NULL: the run's own */
+    char *id;       /* as JSON text; NULL: none */
+    cli_fields fields;
+    cli_text body;
+    int has_body;
+    cli_hash key;     /* what --resume knows it by */
+    int is_key_shown; /* the key can't be told from id or url: it stands in the result */
+
+    char *file;  /* relative path inside the output directory; NULL: none */
+    char *place; /* "host:port", where a bound per host asks for it; NULL else */
+    hh_id exchange;
+    cli_output output;
+    uint64_t bytes;
+    uint64_t start_ns;
+    int is_dropped;          /* the body isn't kept */
+    int os_error;            /* its file failed */
+    struct batch_item *next; /* in a queue */
+} batch_item;
+
+void batch_item_destroy(batch_item *item);
+
+/* A line that holds no request: empty, or a '#' comment of a text list. */
+int batch_line_is_blank(hh_slice line);
+
+/* Makes the item a line describes. HH_ERR_INVALID_ARGUMENT or HH_ERR_INVALID_URL with a sentence:
+ * no request, but *out is still made, with the id as far as it could be read. HH_ERR_NO_MEMORY: no
+ * item. The URL is only looked at as far as guessing its scheme. */
+hh_status batch_item_parse(hh_slice line, batch_item **out, cli_text *problem);
+
+/* The keys --resume compares. */
+cli_hash batch_key_of_id(hh_slice id_json);
+cli_hash batch_key_of_url(hh_slice url);
+/* An id (a string or a whole number) as canonical JSON text; HH_ERR_INVALID_ARGUMENT else. `json`
+ * is a json_t of jansson. */
+struct json_t;
+hh_status batch_id_text(const struct json_t *json, cli_text *out);
+
+#endif

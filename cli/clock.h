@@ -1,0 +1,17 @@
+/*
+ * clock.h - the command's clock: monotonic, in nanoseconds.
+ */
+#ifndef CLI_CLOCK_H
+#define CLI_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t cli_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * common.h - the options `hyperhttp` and `hyperhttp batch` share, and the client they make of them.
+ */
+#ifndef CLI_COMMON_H
+#define CLI_COMMON_H
+
+#include "exit_status.h"
+#include "fields.h"
+#include "options.h"
+
+typedef struct cli_common {
+    const char *method;
+    cli_list header_list;
+    const char *user_agent;
+    const char *referer;
+    const char *user;
+    int follow;
+    const char *max_redirects_text;
+    int fail;
+    int insecure;
+    const char *ca_file;
+    const char *ca_directory;
+    const char *cert;
+    const char *key;
+    const char *key_password;
+    int min_tls;
+    int http11;
+    cli_list resolve;
+    const char *unix_socket;
+    const char *local_address;
+    const char *dns_servers;
+    int64_t connect_timeout_ms; /* 0: the engine's */
+    int64_t total_timeout_ms;   /* -1: not given; 0: none */
+
+    /* Made by cli_common_prepare; freed by cli_common_finish. */
+    cli_fields fields;
+    char *user_name;
+    char *password;
+    char *cert_file;
+    char *cert_password;
+    unsigned max_redirects; /* 0: the engine's */
+    int no_redirects;       /* -L with --max-redirs 0: the first redirect is an error */
+    const char **resolve_texts;
+} cli_common;
+
+void cli_common_init(cli_common *common);
+void cli_common_finish(cli_common *common);
+
+/* The two tables of the help, for `common`. */
+cli_option_set cli_common_request_set(cli_common *common);
+cli_option_set cli_common_connection_set(cli_common *common);
+
+/* Checks and completes what was parsed; asks the terminal for a password left out of -u. On failure
+ * `problem` is the sentence and *exit the status: CLI_EXIT_USAGE for a mistake on the line,
+ * CLI_EXIT_CA_FILE and CLI_EXIT_CLIENT_CERTIFICATE for files, CLI_EXIT_NO_MEMORY. */
+hh_status cli_common_prepare(cli_common *common, cli_exit *exit, cli_text *problem);
+
+/* The exit status for a failure of the engine under these options. */
+cli_exit cli_common_exit(const cli_common *common, hh_status status);
+
+/* Fills `out` as far as these options say; it borrows from `common`. */
+void cli_common_client_options(const cli_common *common, hh_client_options *out);
+
+/* Puts fields, user and redirects onto `request`. */
+hh_status cli_common_apply(const cli_common *common, hh_request *request, cli_text *problem);
+
+/* `text` with "http://" before it when it has no scheme, as curl guesses. HH_ERR_NO_MEMORY. */
+hh_status cli_guess_scheme(const char *text, cli_text *out);
+
+#endif
