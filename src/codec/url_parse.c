@@ -363,10 +363,8 @@ static hh_status parse_reference(url_parser *parser)
     if (scheme == HH_SCHEME_COUNT)
         return fail_scheme(parser, name);
     parser->at += name.length + 1;
-    /* Only two true slashes make "http://host" of a base's own scheme; else it is relative. */
-    bool has_authority =
-        parser->end - parser->at > 1 && parser->at[0] == '/' && parser->at[1] == '/';
-    if (parser->base != NULL && parser->base->parts.scheme == (hh_scheme)scheme && !has_authority)
+    /* "http:x" is relative to a base of its own scheme; "http://x" comes to the same either way. */
+    if (parser->base != NULL && parser->base->parts.scheme == (hh_scheme)scheme)
         return parse_relative(parser);
     return parse_authority(parser, (hh_scheme)scheme);
 }
