@@ -61,7 +61,8 @@ struct hh_dial {
 
 static void enter(hh_dial *dial, dial_state next)
 {
-    int64_t now_ns = hh__loop_now(dial->loop);
+    /* Read anew: a handshake is work within a run. */
+    int64_t now_ns = hh__loop_refresh(dial->loop);
     int64_t spent_ns = now_ns - dial->entered_ns;
 
     switch (dial->state) {

@@ -103,6 +103,8 @@ HH_WARN_UNUSED hh_status hh__timer_set(hh_loop *loop, hh_timer *timer, int64_t d
 void hh__timer_unset(hh_timer *timer);
 /* Unsets it and takes it out of the heap. Harmless when it isn't set. */
 void hh__timer_stop(hh_loop *loop, hh_timer *timer);
+/* How many the heap holds, unset ones too. For tests that look for one left behind. */
+size_t hh__loop_timer_count(const hh_loop *loop);
 
 /* Harmless when posted already. */
 void hh__task_post(hh_loop *loop, hh_task *task);

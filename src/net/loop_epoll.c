@@ -296,6 +296,11 @@ void hh__timer_stop(hh_loop *loop, hh_timer *timer)
     hh__heap_remove(&loop->timers, &timer->item);
 }
 
+size_t hh__loop_timer_count(const hh_loop *loop)
+{
+    return loop->timers.count;
+}
+
 /* Bounded by the timers there were at the start: one that sets itself to the past waits for the
  * next run. */
 static void run_timers(hh_loop *loop)

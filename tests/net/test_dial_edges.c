@@ -272,6 +272,61 @@ static void test_each_allocation_fails_in_turn(void **state)
     leave(&there);
 }
 
+static void test_each_allocation_of_a_unix_dial_fails_in_turn(void **state)
+{
+    unix_place there = unix_bound();
+    hh_dial_target target = {.unix_path = there.path};
+    unsigned before = open_descriptors(), failed = 0;
+
+    (void)state;
+    assert_int_equal(listen(there.fd, 8), 0);
+    for (uint64_t nth = 1;; nth++) {
+        hh_status status;
+        uint64_t hits;
+
+        done = 0;
+        alloc_fail_at(nth);
+        status = hh__dial_start(loop, NULL, &target, &done, on_done, &dial);
+        if (status == HH_OK)
+            run_through_failures();
+        hits = alloc_fail_hits();
+        alloc_fail_off();
+        if (hits == 0)
+            break;
+        failed++;
+        assert_int_equal(status == HH_OK ? result.error.code : status, HH_ERR_NO_MEMORY);
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_int_equal(failed, 2);
+    assert_int_equal(result.error.code, HH_OK);
+    close_result();
+    unix_leave(&there);
+}
+
+/* Its timer goes with it: the time comes, and the memory is gone. */
+static void test_deadline_ends_with_the_dial(void **state)
+{
+    place there = alive("127.0.0.1");
+    hh_dial_target quick = {
+        .host = hh_slice_of("x"), .addresses = &there.address, .address_count = 1};
+    hh_dial_target slow = {.host = hh_slice_of("slow.test")};
+
+    (void)state;
+    start_with_deadline(quick, 5000);
+    finish();
+    assert_talks(&there);
+    start_with_deadline(slow, 5000);
+    hh__dial_cancel(dial);
+    start_with_deadline(slow, 10);
+    finish();
+    assert_int_equal(result.error.code, HH_ERR_TIMEOUT_CONNECT);
+    /* No deadline is left that would wake anybody. */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(hh__loop_run(loop), HH_OK);
+    assert_int_equal(hh__loop_timer_count(loop), 0);
+    leave(&there);
+}
+
 /* Many at once. */
 
 static void count_and_close(void *owner, hh_dial_result *got)
@@ -320,6 +375,8 @@ int main(void)
         TEST(test_bad_targets),
         TEST(test_each_system_call_fails_in_turn),
         TEST(test_each_allocation_fails_in_turn),
+        TEST(test_each_allocation_of_a_unix_dial_fails_in_turn),
+        TEST(test_deadline_ends_with_the_dial),
         TEST(test_many_at_once),
     };
 

@@ -289,7 +289,6 @@ static void test_moving_later_touches_neither_heap_nor_kernel(void **state)
     assert_int_equal(sys_fail_count(SYS_FAIL_TIMERFD_SETTIME), 1);
     run_until(loop, &one.fired, 1);
     assert_true(one.fired_ns >= start_ns + 30 * NS_PER_MS);
-    assert_true(heap_moves >= 1);
     assert_string_equal(story, "t");
     hh__loop_destroy(loop);
 }
