@@ -162,13 +162,9 @@ static void test_names(void **state)
 
 static void test_nothing_to_undo(void **state)
 {
-    static const char *const lists[] = {"",
-                                        ",",
-                                        " , ,",
-                                        "identity",
-                                        "IDENTITY,",
-                                        "identity, identity, identity, "
-                                        "identity, identity, identity"};
+    static const char *const lists[] = {
+        "",         ",",         " , ,",
+        "identity", "IDENTITY,", "identity,identity,identity,identity,identity,identity"};
     (void)state;
     for (size_t i = 0; i < HH_COUNT_OF(lists); i++) {
         hh_decoder *decoder = (hh_decoder *)state;
@@ -322,6 +318,18 @@ static void test_deflate_forms(void **state)
             }
         }
     }
+}
+
+static void test_bare_deflate_that_looks_wrapped(void **state)
+{
+    /* A stored block with odd padding, as in a zlib header but for the checksum; then an empty one.
+     */
+    blob coded = blob_of("\x08\x02\0\xfd\xffhi\x03\0", 9);
+    blob plain = blob_of("hi", 2);
+    (void)state;
+    assert_decodes_in_pieces("deflate", coded, plain);
+    blob_free(coded);
+    blob_free(plain);
 }
 
 static void test_empty_body(void **state)
@@ -571,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_zstd_frames),
         cmocka_unit_test(test_gzip_header_fields),
         cmocka_unit_test(test_deflate_forms),
+        cmocka_unit_test(test_bare_deflate_that_looks_wrapped),
         cmocka_unit_test(test_empty_body),
         cmocka_unit_test(test_no_input_yet),
         cmocka_unit_test(test_every_truncation),
