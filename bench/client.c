@@ -1,0 +1,209 @@
+/*
+ * client.c - our C API under load, one process, one thread.
+ *
+ *     bench_client keepalive URL CONNECTIONS REQUESTS     many at once, connections reused
+ *     bench_client connect URL CONNECTIONS REQUESTS       a connection for each request
+ *     bench_client sink URL 1 REQUESTS                    big bodies, received into one piece of
+ * memory bench_client file URL 1 REQUESTS PATH               big bodies, written to PATH
+ *     bench_client idle URL CONNECTIONS 1                 opens all, then prints what an idle one
+ * holds bench_client create URL 1 TIMES                     makes and destroys clients
+ *
+ * CA_FILE in the environment names the certificates to trust.
+ */
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <hyperhttp/hyperhttp.h>
+
+#include "common.h"
+
+typedef struct load {
+    hh_client *client;
+    hh_request *request;
+    const char *mode;
+    long connections;
+    long total;
+    long sent;
+    int file;
+    char *memory;
+    size_t memory_bytes;
+    int64_t *started_ns; /* by tag */
+    bench_run run;
+} load;
+
+static void check(hh_status status, const char *what)
+{
+    if (status != HH_OK)
+        bench_die(what, hh_status_name(status));
+}
+
+static hh_client *make_client(long connections)
+{
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    hh_client *client;
+    hh_error error;
+    options.max_connections = (unsigned)connections;
+    options.redirects = HH_REDIRECTS_MANUAL;
+    options.tls.ca_file = getenv("CA_FILE");
+    if (hh_client_create_error(&options, &client, &error) != HH_OK)
+        bench_die("client", error.message);
+    return client;
+}
+
+static void submit(load *l, size_t tag)
+{
+    l->started_ns[tag] = bench_now_ns();
+    l->sent++;
+    check(hh_submit(l->client, l->request, &l->started_ns[tag], NULL), "submit");
+}
+
+static void finish(load *l, const hh_event *event)
+{
+    int64_t *started_ns = event->tag;
+    bench_note(&l->run, *started_ns);
+    if (event->type == HH_EVENT_ERROR || hh_response_status(event->response) != 200) {
+        if (l->run.failures++ == 0)
+            fprintf(stderr, "bench: %s\n",
+                    event->error != NULL ? event->error->message : "not 200");
+    } else {
+        l->run.bytes += hh_response_body_bytes(event->response);
+    }
+    if (l->sent < l->total)
+        submit(l, (size_t)(started_ns - l->started_ns));
+}
+
+static void write_out(const load *l, hh_slice data)
+{
+    while (data.length > 0) {
+        ssize_t count = write(l->file, data.data, data.length);
+        if (count <= 0)
+            bench_die("write", "failed");
+        data.data += count;
+        data.length -= (size_t)count;
+    }
+}
+
+/* Gives the sink its memory, touched once so that page faults aren't counted as the client's. */
+static void give_sink(load *l, const hh_event *event)
+{
+    uint64_t length = hh_response_content_length(event->response);
+    if (l->memory == NULL) {
+        l->memory_bytes = (size_t)length;
+        l->memory = malloc(l->memory_bytes);
+        if (l->memory == NULL)
+            bench_die("sink", "out of memory");
+        memset(l->memory, 1, l->memory_bytes);
+        bench_begin(&l->run, (size_t)l->total);
+    }
+    check(hh_set_sink(l->client, event->id, l->memory, l->memory_bytes), "sink");
+}
+
+static void take(load *l, const hh_event *event)
+{
+    switch (event->type) {
+    case HH_EVENT_DONE:
+    case HH_EVENT_ERROR:
+        finish(l, event);
+        break;
+    case HH_EVENT_BODY:
+        write_out(l, event->body);
+        break;
+    case HH_EVENT_HEADERS:
+        if (strcmp(l->mode, "sink") == 0)
+            give_sink(l, event);
+        break;
+    case HH_EVENT_WANT_BODY:
+    case HH_EVENT_INFORMATION:
+    case HH_EVENT_ASK:
+    case HH_EVENT_TRACE:
+        break;
+    }
+}
+
+static void drive(load *l)
+{
+    bench_begin(&l->run, (size_t)l->total);
+    for (long i = 0; i < l->connections && l->sent < l->total; i++)
+        submit(l, (size_t)i);
+    while (hh_client_pending(l->client) > 0) {
+        check(hh_client_step(l->client, -1), "step");
+        for (const hh_event *event; (event = hh_next_event(l->client)) != NULL;) {
+            take(l, event);
+            hh_event_release(l->client, event);
+        }
+    }
+}
+
+static void measure_idle(load *l)
+{
+    struct mallinfo2 before = mallinfo2();
+    drive(l);
+    struct mallinfo2 after = mallinfo2();
+    hh_client_stats stats = {.size = sizeof stats};
+    hh_client_get_stats(l->client, &stats);
+    printf("{\"idle_connections\":%llu,\"bytes_each\":%.0f}\n",
+           (unsigned long long)stats.connections_idle,
+           (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) /
+               (double)stats.connections_idle);
+    free(l->run.latencies_us);
+}
+
+static void measure_create(long times)
+{
+    int64_t started_ns = bench_now_ns();
+    for (long i = 0; i < times; i++)
+        hh_client_destroy(make_client(100));
+    printf("{\"create_us\":%.2f}\n", (double)(bench_now_ns() - started_ns) / 1e3 / (double)times);
+}
+
+static void prepare(load *l, const char *url)
+{
+    check(hh_request_create(l->client, "GET", url, &l->request), "request");
+    hh_delivery delivery = strcmp(l->mode, "sink") == 0   ? HH_DELIVER_SINK
+                           : strcmp(l->mode, "file") == 0 ? HH_DELIVER_STREAM
+                                                          : HH_DELIVER_WHOLE;
+    check(hh_request_set_delivery(l->request, delivery), "delivery");
+    check(hh_request_set_decoding(l->request, HH_DECODING_NONE), "decoding");
+    if (strcmp(l->mode, "connect") == 0)
+        check(hh_request_set_header(l->request, "Connection", "close"), "header");
+    l->started_ns = calloc((size_t)l->connections, sizeof *l->started_ns);
+    if (l->started_ns == NULL)
+        bench_die("start", "out of memory");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5)
+        bench_die("usage", "bench_client MODE URL CONNECTIONS REQUESTS [PATH]");
+    load l = {.mode = argv[1], .file = -1};
+    l.connections = bench_number(argv[3], "CONNECTIONS");
+    l.total = bench_number(argv[4], "REQUESTS");
+    if (strcmp(l.mode, "create") == 0) {
+        measure_create(l.total);
+        return 0;
+    }
+    if (strcmp(l.mode, "idle") == 0)
+        l.total = l.connections;
+    if (strcmp(l.mode, "file") == 0) {
+        l.file = argc > 5 ? open(argv[5], O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
+        if (l.file < 0)
+            bench_die("file", "can't be opened");
+    }
+    l.client = make_client(l.connections);
+    prepare(&l, argv[2]);
+    if (strcmp(l.mode, "idle") == 0) {
+        measure_idle(&l);
+    } else {
+        drive(&l);
+        bench_end(&l.run);
+    }
+    hh_request_destroy(l.request);
+    hh_client_destroy(l.client);
+    free(l.started_ns);
+    free(l.memory);
+    return l.run.failures == 0 ? 0 : 1;
+}
