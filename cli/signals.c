@@ -26,6 +26,7 @@ void cli_signals_init(void)
     sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 cli_exit cli_signals_received(void)

@@ -82,7 +82,7 @@ static void joins_the_body(void **state)
     scratch at;
     scratch_init(&at);
     scratch_write(&at, "f", "x=1\r\ny\n");
-    char spelled[128];
+    char spelled[600];
     snprintf(spelled, sizeof(spelled), "@%s", scratch_path(&at, "f"));
     PARSE(&in, "-d", "a", "--data-raw", "@b", "-d", spelled, "--data-binary", spelled, "http://h/");
     assert_int_equal(in.status, HH_OK);
@@ -118,7 +118,7 @@ static void streams_large_files(void **state)
     scratch_init(&at);
     scratch_write(&at, "f", "");
     assert_int_equal(truncate(scratch_path(&at, "f"), 3 << 20), 0);
-    char spelled[128];
+    char spelled[600];
     snprintf(spelled, sizeof(spelled), "@%s", scratch_path(&at, "f"));
     PARSE(&in, "--data-binary", spelled, "http://h/");
     assert_int_equal(in.status, HH_OK);
@@ -140,7 +140,7 @@ static void reads_fields(void **state)
     scratch at;
     scratch_init(&at);
     scratch_write(&at, "h", "X-One: 1\r\n\nX-Two:2\n");
-    char spelled[128];
+    char spelled[600];
     snprintf(spelled, sizeof(spelled), "@%s", scratch_path(&at, "h"));
     PARSE(&in, "-H", spelled, "-H", "X-Empty;", "-H", "Accept:", "-H", "X:  y  ", "-e", "r",
           "http://h/");
