@@ -1,0 +1,353 @@
+"""Measures HyperHTTP's C API beside a bare epoll loop, wrk and curl, in one sitting against one nginx.
+
+The server has one core, the client under test the other. Rounds are interleaved (A B A B); every ratio is
+taken between neighbours of the same round, and the table gives the median with its smallest and largest
+value. Absolute rates belong to this machine and this minute; CPU a request and the ratios are the result.
+
+    python bench/run.py [--quick] [--rounds N] [--only NAME] [--build DIR]
+
+Writes table.md, results.json and one PNG a section to bench/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+SERVER_CORE, CLIENT_CORE = 1, 0
+JSON_BODY = (
+    '{"id":12345,"name":"hyperhttp benchmark","tags":["a","b","c"],'
+    '"nested":{"x":1,"y":2,"z":3},"ok":true,"note":"some 130 bytes here"}'
+)
+GIB = 1 << 30
+
+NGINX_CONF = """
+daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 30000; }}
+http {{
+  access_log off; sendfile on; keepalive_requests 1000000000; keepalive_timeout 75;
+  client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
+  uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
+  server {{ listen 127.0.0.1:{plain} backlog=16384; {locations} }}
+  server {{ listen 127.0.0.1:{tls} ssl backlog=16384; ssl_session_tickets on;
+           ssl_session_cache shared:a:10m; {locations} }}
+  server {{ listen 127.0.0.1:{tls_full} ssl backlog=16384; ssl_session_tickets off;
+           ssl_session_cache off; {locations} }}
+}}
+"""
+
+
+@dataclass
+class Sample:
+    """One run of one client: requests done, wall and CPU seconds, p99 in microseconds, bytes."""
+
+    requests: int
+    seconds: float
+    cpu: float
+    p99_us: float = 0.0
+    bytes: int = 0
+    rss_kib: int = 0
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        return self.cpu * 1e6 / self.requests
+
+
+@dataclass
+class Section:
+    """A table: what was compared, by row (shape) and column (client)."""
+
+    name: str
+    title: str
+    unit: str
+    rows: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Server:
+    """nginx on the server's core, plain and TLS, with a small JSON answer and a file of 1 GiB."""
+
+    def __init__(self, folder: pathlib.Path, big_bytes: int) -> None:
+        self.folder = folder
+        self.plain, self.tls, self.tls_full = free_ports(3)
+        (folder / "www").mkdir()
+        with open(folder / "www" / "big", "wb") as big:
+            big.truncate(big_bytes)
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj",
+             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+            check=True, stderr=subprocess.DEVNULL)
+        locations = (
+            "location = /json { default_type application/json; return 200 '%s'; } "
+            "location / { root %s/www; }" % (JSON_BODY, folder))
+        (folder / "nginx.conf").write_text(NGINX_CONF.format(
+            dir=folder, plain=self.plain, tls=self.tls, tls_full=self.tls_full, locations=locations))
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(SERVER_CORE), "nginx", "-c", folder / "nginx.conf"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait()
+
+    def wait(self) -> None:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.plain)) == 0:
+                    return
+            if self.process.poll() is not None:
+                raise SystemExit(f"nginx ended at once: see {self.folder}/error.log")
+            time.sleep(0.02)
+        raise SystemExit("nginx doesn't answer")
+
+    def url(self, port: int, path: str) -> str:
+        scheme = "http" if port == self.plain else "https"
+        return f"{scheme}://127.0.0.1:{port}{path}"
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def run_timed(command: list[str], env: dict[str, str]) -> tuple[str, float, float, int]:
+    """Runs a client on its core: output, wall seconds, CPU seconds, peak RSS in KiB."""
+    started = time.monotonic()
+    process = subprocess.Popen(["taskset", "-c", str(CLIENT_CORE), *command], stdout=subprocess.PIPE,
+                               text=True, env={**os.environ, **env})
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}: {output}")
+    return output, time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+class Bench:
+    def __init__(self, build: pathlib.Path, server: Server, quick: bool) -> None:
+        self.build, self.server, self.quick = build, server, quick
+        self.env = {"CA_FILE": str(server.folder / "cert.pem")}
+
+    def json_run(self, program: str, *arguments: object) -> Sample:
+        command = [str(self.build / "bench" / program), *map(str, arguments)]
+        output, _, _, rss = run_timed(command, self.env)
+        result = json.loads(output)
+        if result["failures"]:
+            raise SystemExit(f"{' '.join(command)}: {result['failures']} requests failed")
+        return Sample(result["requests"], result["seconds"], result["cpu_us"] / 1e6, result["p99_us"],
+                      result["bytes"], rss)
+
+    def wrk(self, url: str, connections: int, seconds: int, *extra: str) -> Sample:
+        output, wall, cpu, rss = run_timed(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", *extra, url], self.env)
+        done = int(re.search(r"(\d+) requests in", output).group(1))
+        number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()
+        p99 = float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+        took = float(re.search(r"requests in ([\d.]+)s", output).group(1))
+        return Sample(done, took, cpu, p99, 0, rss)
+
+    def curl(self, count: int, *arguments: object) -> Sample:
+        _, wall, cpu, rss = run_timed(
+            ["curl", "-sS", "--cacert", self.env["CA_FILE"], *map(str, arguments)], self.env)
+        return Sample(count, wall, cpu, 0, 0, rss)
+
+    def keepalive(self, rounds: int) -> Section:
+        section = Section("keepalive", "HTTP/1.1 keep-alive, 130-byte JSON", "CPU µs a request")
+        url = self.server.url(self.server.plain, "/json")
+        shapes = {1: 30_000, 10: 100_000, 100: 200_000, 1_000: 200_000, 10_000: 150_000}
+        for connections, total in shapes.items():
+            total = total // 5 if self.quick else total
+            total = max(total, connections * 2)
+            seconds = (1 if self.quick else 3) + connections // 2_500  # wrk needs time to connect
+            row = section.rows.setdefault(f"c={connections:,}", {})
+            for _ in range(rounds):
+                row.setdefault("epoll floor", []).append(
+                    self.json_run("bench_floor", self.server.plain, "/json", connections, total))
+                row.setdefault("hyperhttp", []).append(
+                    self.json_run("bench_client", "keepalive", url, connections, total))
+                row.setdefault("wrk", []).append(self.wrk(url, connections, seconds))
+        return section
+
+    def bodies(self, rounds: int) -> Section:
+        section = Section("bodies", "bodies of 1 GiB", "CPU ms a body")
+        target = self.server.folder / "received"
+        for name, port in (("plain", self.server.plain), ("TLS", self.server.tls)):
+            url = self.server.url(port, "/big")
+            memory = section.rows.setdefault(f"{name}, to memory (curl: discarded)", {})
+            disk = section.rows.setdefault(f"{name}, to file", {})
+            for _ in range(rounds):
+                memory.setdefault("hyperhttp", []).append(self.json_run("bench_client", "sink", url, 1, 2))
+                memory.setdefault("curl", []).append(
+                    self.curl(2, url, "-o", "/dev/null", url, "-o", "/dev/null"))
+                disk.setdefault("hyperhttp", []).append(
+                    self.json_run("bench_client", "file", url, 1, 1, target))
+                disk.setdefault("curl", []).append(self.curl(1, url, "-o", target))
+                target.unlink()
+        return section
+
+    def connects(self, rounds: int) -> Section:
+        section = Section("connects", "a connection for each request", "CPU µs a request")
+        count = 1_000 if self.quick else 5_000
+        kinds = (("plain", self.server.plain, []), ("TLS, full handshake", self.server.tls_full, ["--no-sessionid"]),
+                 ("TLS, resumed", self.server.tls, []))
+        for name, port, extra in kinds:
+            url = self.server.url(port, "/json")
+            row = section.rows.setdefault(f"{name}, one at a time", {})
+            many = f"{url}?[1-{count}]"
+            for _ in range(rounds):
+                row.setdefault("hyperhttp", []).append(self.json_run("bench_client", "connect", url, 1, count))
+                row.setdefault("curl", []).append(
+                    self.curl(count, "-H", "Connection: close", *extra, many, "-o", "/dev/null"))
+        url = self.server.url(self.server.plain, "/json")
+        row = section.rows.setdefault("plain, 100 at once", {})
+        for _ in range(rounds):
+            row.setdefault("hyperhttp", []).append(
+                self.json_run("bench_client", "connect", url, 100, count * 4))
+            row.setdefault("wrk", []).append(
+                self.wrk(url, 100, 1 if self.quick else 3, "-H", "Connection: close"))
+        return section
+
+    def small_numbers(self) -> dict[str, float]:
+        program = str(self.build / "bench" / "bench_client")
+        url = self.server.url(self.server.plain, "/json")
+        tls = self.server.url(self.server.tls, "/json")
+        numbers: dict[str, float] = {}
+        for name, arguments in (("idle connection, bytes", ["idle", url, "5000", "1"]),
+                                ("idle TLS connection, bytes (OpenSSL's included)", ["idle", tls, "1000", "1"]),
+                                ("creating a client, µs", ["create", url, "1", "1000"])):
+            output = json.loads(run_timed([program, *arguments], self.env)[0])
+            numbers[name] = output.get("bytes_each", output.get("create_us"))
+        return numbers
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+
+
+def ratios(row: dict[str, list[Sample]], peer: str, what: str) -> list[float]:
+    pairs = zip(row["hyperhttp"], row[peer], strict=True)
+    return [getattr(ours, what) / getattr(theirs, what) for ours, theirs in pairs]
+
+
+def table(section: Section) -> list[str]:
+    lines = [f"## {section.title}", "",
+             "| shape | client | requests/s | CPU µs a request | p99 µs | our CPU : its CPU | our rate : its rate |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
+    for shape, row in section.rows.items():
+        for client, samples in row.items():
+            rate = statistics.median(s.rate for s in samples)
+            cpu = statistics.median(s.cpu_us for s in samples)
+            p99 = statistics.median(s.p99_us for s in samples)
+            ours = client == "hyperhttp"
+            lines.append(
+                f"| {shape} | {client} | {rate:,.2f} | {cpu:,.2f} | {f'{p99:,.0f}' if p99 else '–'} | "
+                f"{'' if ours else spread(ratios(row, client, 'cpu_us'))} | "
+                f"{'' if ours else spread(ratios(row, client, 'rate'))} |")
+    return [*lines, ""]
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    versions = [subprocess.run(c, capture_output=True, text=True, check=False) for c in
+                (["nginx", "-v"], ["wrk", "-v"], ["curl", "--version"], ["openssl", "version"])]
+    first = [((v.stdout or v.stderr).splitlines() or ["?"])[0] for v in versions]
+    return (f"{model.group(1) if model else '?'}, {os.cpu_count()} cores, Linux {platform.release()}; "
+            + "; ".join(first))
+
+
+def plot(section: Section) -> None:
+    try:
+        import matplotlib
+    except ImportError:
+        print("bench: no matplotlib, so no plots", file=sys.stderr)
+        return
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    clients = list(dict.fromkeys(client for row in section.rows.values() for client in row))
+    figure, axes = pyplot.subplots(figsize=(9, 4.5))
+    width = 0.8 / len(clients)
+    for index, client in enumerate(clients):
+        shapes = [i for i, row in enumerate(section.rows.values()) if client in row]
+        heights = [statistics.median(s.cpu_us for s in row[client])
+                   for row in section.rows.values() if client in row]
+        axes.bar([i + index * width for i in shapes], heights, width, label=client)
+    axes.set_xticks([i + 0.4 - width / 2 for i in range(len(section.rows))], list(section.rows), fontsize=7)
+    axes.set_ylabel("CPU µs a request, median")
+    axes.set_title(section.title)
+    axes.legend()
+    if section.name == "bodies":
+        axes.set_yscale("log")
+    figure.tight_layout()
+    figure.savefig(RESULTS / f"{section.name}.png", dpi=110)
+    pyplot.close(figure)
+
+
+def write(sections: list[Section], numbers: dict[str, float]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    lines = ["# Benchmarks", "", machine(), "",
+             "Server and client on a core each; medians of interleaved rounds; ratios are pairwise, with "
+             "their smallest and largest value.", ""]
+    for section in sections:
+        lines += table(section)
+        plot(section)
+    lines += ["## Small numbers", "", "| what | value |", "| --- | --- |"]
+    lines += [f"| {name} | {value:,.1f} |" for name, value in numbers.items()]
+    (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
+    plain = {s.name: {shape: {client: [vars(x) for x in samples] for client, samples in row.items()}
+                      for shape, row in s.rows.items()} for s in sections}
+    (RESULTS / "results.json").write_text(json.dumps({"sections": plain, "numbers": numbers}, indent=1))
+    print("\n".join(lines))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a fifth of the work, for a first look")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["keepalive", "bodies", "connects"])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-bench")
+    options = parser.parse_args()
+    missing = [tool for tool in ("nginx", "wrk", "curl", "taskset", "openssl") if not shutil.which(tool)]
+    if missing:
+        raise SystemExit(f"bench: not installed: {', '.join(missing)}; `make bench` installs them")
+    with tempfile.TemporaryDirectory(prefix="hyperhttp-bench-") as name:
+        os.chmod(name, 0o755)  # nginx' worker may run as another user
+        server = Server(pathlib.Path(name), GIB // 8 if options.quick else GIB)
+        try:
+            bench = Bench(options.build, server, options.quick)
+            chosen = [options.only] if options.only else ["keepalive", "bodies", "connects"]
+            sections = [getattr(bench, section)(options.rounds) for section in chosen]
+            write(sections, {} if options.only else bench.small_numbers())
+        finally:
+            server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
