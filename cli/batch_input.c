@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 hh_status batch_input_open(batch_input *input, const batch_options *options, cli_text *problem)
@@ -23,6 +24,12 @@ hh_status batch_input_open(batch_input *input, const batch_options *options, cli
         descriptor = STDIN_FILENO;
     } else {
         descriptor = open(options->input, O_RDONLY | O_CLOEXEC);
+    }
+    struct stat file;
+    if (descriptor > STDIN_FILENO && fstat(descriptor, &file) == 0 && S_ISDIR(file.st_mode)) {
+        close(descriptor);
+        descriptor = -1;
+        errno = EISDIR;
     }
     if (descriptor < 0) {
         cli_text_printf(problem, "can't open '%s': %s", options->input, strerror(errno));

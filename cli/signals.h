@@ -11,8 +11,8 @@
 
 #define CLI_TICK_MS 200
 
-/* Installs handlers for SIGINT and SIGTERM, and ignores SIGPIPE and SIGXFSZ: a closed pipe is EPIPE,
- * a file that may not grow EFBIG. */
+/* Installs handlers for SIGINT and SIGTERM, and ignores SIGPIPE and SIGXFSZ: a closed pipe is
+ * EPIPE, a file that may not grow EFBIG. */
 void cli_signals_init(void);
 /* The exit status the signal received asks for; CLI_EXIT_OK when there was none. */
 cli_exit cli_signals_received(void);

@@ -25,7 +25,6 @@ class Outcome:
     status: int
     out: bytes
     err: str
-    max_rss_kib: int = 0
 
     @property
     def text(self) -> str:
@@ -62,6 +61,14 @@ class Command:
             process.kill()
             raise
         return Outcome(process.returncode, out or b"", (err or b"").decode())
+
+
+def peak_kib(process: subprocess.Popen) -> int:
+    """The most memory the living process ever had resident. (ru_maxrss would count Python's fork.)"""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmHWM")
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +143,7 @@ http {{
         listen 127.0.0.1:{tls_port} ssl;
         ssl_certificate {base}/cert.pem;
         ssl_certificate_key {base}/key.pem;
+        ssl_protocols TLSv1.2 TLSv1.3;
         root {base}/root;
     }}
 }}

@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 import pytest
+from conftest import peak_kib
 from peer import Peer, pattern
 
 
@@ -146,11 +147,11 @@ def test_closed_pipe_stops_quietly(hyperhttp, peer):
 def test_memory_stays_flat(hyperhttp, peer):
     if hyperhttp.is_sanitized:
         pytest.skip("a sanitized build has its own appetite")
-    process = hyperhttp.start("-o", "/dev/null", peer.url("/bytes/300000000"))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss < 60_000
+    process = hyperhttp.start("-o", "/dev/null", peer.url("/bytes/300000000"), peer.url("/gated"))
+    peer.wait_for(2)
+    assert peak_kib(process) < 20_000
+    peer.gate.set()
+    assert hyperhttp.finish(process).status == 0
 
 
 # What is sent.
