@@ -365,6 +365,41 @@ static void test_no_input_yet(void **state)
     hh__decoder_destroy(decoder);
 }
 
+/* A caller may ask again and again while nothing has come. */
+static void test_no_more_input_yet(void **state)
+{
+    static char output[OUTPUT_STEP_MAX];
+    blob plain = blob_made(CONTENT_TEXT, 5000);
+    (void)state;
+    for (int coder = 0; coder < CODERS; coder++) {
+        blob coded = blob_coded(coder, plain);
+        hh_slice parts[] = {{coded.data, coded.length / 2},
+                            {coded.data + coded.length / 2, coded.length - coded.length / 2}};
+        hh_decoder *decoder = NULL;
+        const char *problem = NULL;
+        size_t used;
+        size_t first;
+        size_t second;
+        hh_slice codings = hh_slice_of(coder_name(coder));
+        assert_int_equal(hh__decoder_create(codings, &decoder, &problem), HH_OK);
+        (void)hh__decoder_next(decoder, parts[0], &used, output, OUTPUT_STEP_MAX, &first);
+        assert_int_equal(used, parts[0].length);
+        for (int i = 0; i < 50; i++) {
+            assert_int_equal(hh__decoder_next(decoder, (hh_slice){NULL, 0}, &used, output,
+                                              OUTPUT_STEP_MAX, &second),
+                             HH_DECODE_NEED_INPUT);
+            assert_int_equal(second, 0);
+        }
+        assert_int_equal(
+            hh__decoder_next(decoder, parts[1], &used, output, OUTPUT_STEP_MAX, &second),
+            HH_DECODE_COMPLETE);
+        assert_int_equal(first + second, plain.length);
+        hh__decoder_destroy(decoder);
+        blob_free(coded);
+    }
+    blob_free(plain);
+}
+
 static void check_truncation(const char *codings, blob coded, blob plain)
 {
     for (size_t length = 1; length < coded.length; length++) {
@@ -582,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_bare_deflate_that_looks_wrapped),
         cmocka_unit_test(test_empty_body),
         cmocka_unit_test(test_no_input_yet),
+        cmocka_unit_test(test_no_more_input_yet),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_garbage_behind_the_end),
         cmocka_unit_test(test_foreign_data),
