@@ -12,6 +12,7 @@
 void hh__events_init(hh_events *events)
 {
     hh__list_init(&events->queue);
+    hh__list_init(&events->pulled);
     events->queued = 0;
     events->free_nodes = NULL;
     events->free_count = 0;
@@ -19,8 +20,10 @@ void hh__events_init(hh_events *events)
 
 void hh__events_finish(hh_events *events, hh_buf_pool *buffers)
 {
-    for (hh_event_node *node; (node = hh__events_pop(events)) != NULL;)
-        hh__events_release(events, buffers, node);
+    while (hh__events_pop(events) != NULL)
+        ;
+    for (hh_link *link; (link = hh__list_first(&events->pulled)) != NULL;)
+        hh__events_release(events, buffers, HH_CONTAINER_OF(link, hh_event_node, link));
     while (events->free_nodes != NULL) {
         hh_event_node *node = events->free_nodes;
         hh_link *next = node->link.next;
@@ -53,11 +56,13 @@ hh_event_node *hh__events_pop(hh_events *events)
     if (link == NULL)
         return NULL;
     events->queued--;
+    hh__list_push_back(&events->pulled, link);
     return HH_CONTAINER_OF(link, hh_event_node, link);
 }
 
 void hh__events_release(hh_events *events, hh_buf_pool *buffers, hh_event_node *node)
 {
+    hh__list_remove(&node->link);
     hh__buf_release(buffers, node->event.buf);
     node->event.buf = NULL;
     hh_response_destroy(node->event.response);

@@ -23,13 +23,14 @@ typedef struct hh_event_node {
 
 typedef struct hh_events {
     hh_list queue;
+    hh_list pulled; /* in the caller's hands */
     size_t queued;
     hh_event_node *free_nodes; /* chained by link.next */
     size_t free_count;
 } hh_events;
 
 void hh__events_init(hh_events *events);
-/* Drops what is queued and what is kept. */
+/* Drops what is queued, what is in the caller's hands, and what is kept. */
 void hh__events_finish(hh_events *events, hh_buf_pool *buffers);
 /* A zeroed node, or NULL when out of memory. */
 hh_event_node *hh__events_take(hh_events *events);

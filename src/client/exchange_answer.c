@@ -43,7 +43,7 @@ void hh__exchange_on_information(hh_exchange *exchange, const hh_head *head)
     hh__exchange_trace_head(exchange, HH_TRACE_RESPONSE_HEAD, head->text);
     if (!exchange->request->has_trace || exchange->mailbox != NULL)
         return;
-    if (hh__response_create(head, exchange->wire->url, "", &response) != HH_OK)
+    if (hh__response_create(head, exchange->wire->url, "", 0, &response) != HH_OK)
         return; /* a 1xx is only told for the story */
     hh_event_node *node = hh__events_take(&exchange->client->events);
     if (node == NULL) {
@@ -128,7 +128,8 @@ static hh_status prepare_without_expect(hh_exchange *exchange)
     hh_wire_plan next = {
         .url = exchange->wire->url,
         .method = exchange->wire->method,
-        .redirect = {.body = (hh_redirect_body)exchange->body_dropped,
+        .redirect = {.kind = exchange->redirects > 0 ? HH_REDIRECT_FOLLOW : HH_REDIRECT_NONE,
+                     .body = (hh_redirect_body)exchange->body_dropped,
                      .credentials = (hh_redirect_credentials)exchange->credentials_dropped},
         .expect = HH_WIRE_EXPECT_DROP,
     };
@@ -190,6 +191,27 @@ void hh__exchange_follow(hh_exchange *exchange)
     hh__exchange_seek(exchange);
 }
 
+static void remember_redirect(hh_exchange *exchange)
+{
+    hh_response *response = exchange->response;
+    exchange->redirects++;
+    exchange->client->stats.redirects++;
+    hh__exchange_trace(exchange, "%d leads to %.*s", response->status,
+                       HH_SLICE_ARGS(hh_url_text(exchange->next_wire->url)));
+    response->attempt_count = exchange->attempt_count;
+    response->previous = exchange->history;
+    exchange->history = response;
+    exchange->response = NULL;
+}
+
+/* A refused expectation is no redirect: it leaves no trace in the answer. */
+static void forget_refusal(hh_exchange *exchange)
+{
+    hh__exchange_trace(exchange, "417: sending once more without Expect");
+    hh_response_destroy(exchange->response);
+    exchange->response = NULL;
+}
+
 /* The head led elsewhere: remember it, and read its body away if that is cheap. */
 void hh__exchange_leave(hh_exchange *exchange)
 {
@@ -201,17 +223,13 @@ void hh__exchange_leave(hh_exchange *exchange)
                           response->status, HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
         return;
     }
-    exchange->redirects++;
-    exchange->client->stats.redirects++;
-    hh__exchange_trace(exchange, "%d leads to %.*s", response->status,
-                       HH_SLICE_ARGS(hh_url_text(exchange->next_wire->url)));
-    response->attempt_count = exchange->attempt_count;
-    response->previous = exchange->history;
-    exchange->history = response;
-    exchange->response = NULL;
-    hh__attempt_enter(attempt, HH_ATTEMPT_DRAINING);
     bool is_long =
         response->content_length != UINT64_MAX && response->content_length > HH_DRAIN_MAX_BYTES;
+    if (repeats_without_expect(exchange))
+        forget_refusal(exchange);
+    else
+        remember_redirect(exchange);
+    hh__attempt_enter(attempt, HH_ATTEMPT_DRAINING);
     if (!is_long && attempt->call.sent_ns != 0)
         return; /* on_done follows */
     hh__exchange_drop_attempt(exchange, attempt);
@@ -256,14 +274,20 @@ static void fail_too_large(hh_exchange *exchange)
                       exchange->sink != NULL ? exchange->sink_capacity : body_limit(exchange));
 }
 
+static bool has_body(const hh_exchange *exchange)
+{
+    int status = exchange->response->status;
+    return exchange->wire->kind != HH_REQUEST_HEAD && status != 204 && status != 304;
+}
+
 static bool announces_headers(const hh_exchange *exchange)
 {
-    const hh_response *response = exchange->response;
     if (exchange->mailbox != NULL || exchange->request->delivery == HH_DELIVER_WHOLE)
         return false;
     if (exchange->request->delivery == HH_DELIVER_STREAM)
         return true;
-    return response->content_length >= HH_SINK_MIN_BYTES; /* unknown is UINT64_MAX */
+    /* An unknown length is UINT64_MAX. */
+    return has_body(exchange) && exchange->response->content_length >= HH_SINK_MIN_BYTES;
 }
 
 static void announce(hh_exchange *exchange)
@@ -285,11 +309,9 @@ void hh__exchange_commit(hh_exchange *exchange)
     const hh_response *response = exchange->response;
     hh__attempt_enter(exchange->winner, HH_ATTEMPT_ANSWERING);
     hh__exchange_enter(exchange, HH_EXCHANGE_COMMITTED);
-    bool has_body = exchange->wire->kind != HH_REQUEST_HEAD && response->status != 204 &&
-                    response->status != 304;
-    if (has_body && !makes_decoder(exchange))
+    if (has_body(exchange) && !makes_decoder(exchange))
         return;
-    if (has_body && exchange->decoder == NULL && response->content_length != UINT64_MAX &&
+    if (has_body(exchange) && exchange->decoder == NULL && response->content_length != UINT64_MAX &&
         response->content_length > body_limit(exchange)) {
         fail_too_large(exchange);
         return;
@@ -318,10 +340,22 @@ static hh_flow flow_of(hh_exchange *exchange)
     if (exchange->mailbox == NULL && exchange->request->delivery == HH_DELIVER_STREAM &&
         exchange->client->events.queued >= HH_STEP_EVENTS_MAX) {
         exchange->is_paused = true;
+        hh__list_remove(&exchange->ready_link);
         hh__list_push_back(&exchange->client->stalled, &exchange->ready_link);
         return HH_FLOW_PAUSE;
     }
     return HH_FLOW_GO;
+}
+
+/* A small body that is to be collected lies in the response's own block. */
+static size_t inline_room(const hh_exchange *exchange, const hh_head *head)
+{
+    bool is_collected =
+        exchange->mailbox != NULL || exchange->request->delivery != HH_DELIVER_STREAM;
+    if (!is_collected || head->framing != HH_FRAMING_LENGTH ||
+        head->content_length > HH_SMALL_BODY_BYTES)
+        return 0;
+    return (size_t)head->content_length;
 }
 
 hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const hh_head *head)
@@ -330,7 +364,7 @@ hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const h
     exchange->winner = attempt;
     drop_losers(exchange, attempt);
     if (hh__response_create(head, attempt->wire->url, attempt->pooled->conn->remote,
-                            &exchange->response) != HH_OK) {
+                            inline_room(exchange, head), &exchange->response) != HH_OK) {
         fail_no_memory(exchange);
         return HH_FLOW_GO;
     }
@@ -349,13 +383,32 @@ hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const h
 
 /* --- bodies ---------------------------------------------------------------------------------- */
 
+/* A share of the block the piece lies in; of a small piece a copy, for a few bytes must not pin a
+ * large block. NULL: out of memory. */
+static hh_buf *share_piece(hh_slice *data, hh_buf *buf)
+{
+    if (data->length >= HH_SMALL_BODY_BYTES)
+        return hh_buf_ref(buf);
+    hh_buf *copy = hh__buf_create((uint32_t)data->length);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy->data, data->data, data->length);
+    data->data = copy->data;
+    return copy;
+}
+
 static void emit_body(hh_exchange *exchange, hh_slice data, hh_buf *buf)
 {
     hh_event_node *node = take_node(exchange, HH_EVENT_BODY);
     if (node == NULL)
         return;
+    node->event.buf = share_piece(&data, buf);
+    if (node->event.buf == NULL) {
+        hh__events_release(&exchange->client->events, &exchange->client->buffers, node);
+        fail_no_memory(exchange);
+        return;
+    }
     node->event.body = data;
-    node->event.buf = hh_buf_ref(buf);
     node->credit =
         (uint32_t)(data.length > EVENT_CREDIT_MIN_BYTES ? data.length : EVENT_CREDIT_MIN_BYTES);
     exchange->window_used += node->credit;
@@ -475,7 +528,10 @@ size_t hh__exchange_place(hh_exchange *exchange, uint64_t remaining, char **plac
     }
     if (exchange->mailbox == NULL && exchange->request->delivery == HH_DELIVER_STREAM)
         return 0;
-    return hh__response_body_room(response, remaining, place);
+    /* Nobody knows how much will come: as much again as has come, but nothing for a small body. */
+    if (response->content_length == UINT64_MAX && remaining > response->body_length)
+        remaining = response->body_length;
+    return remaining < HH_SMALL_BODY_BYTES ? 0 : hh__response_body_room(response, remaining, place);
 }
 
 hh_flow hh__exchange_on_placed(hh_exchange *exchange, size_t count)

@@ -20,6 +20,7 @@ void hh__pool_init(hh_pool *pool, hh_conn_env *env, hh_resolver *resolver, hh_tl
     hh__map_init(&pool->origins);
     hh__list_init(&pool->lru);
     hh__list_init(&pool->starved);
+    hh__list_init(&pool->spares);
     hh__list_init(&pool->unused);
 }
 
@@ -279,6 +280,7 @@ void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter)
     hh__pool_pump_starved(pool);
 }
 
+/* For an origin without spare dials of its own. */
 static hh_pool_counts count(const hh_pool *pool, const hh_origin *origin)
 {
     hh_pool_counts counts = {
@@ -286,7 +288,7 @@ static hh_pool_counts count(const hh_pool *pool, const hh_origin *origin)
         .cap_here = pool->limits.max_per_origin,
         .open_total = pool->open,
         .cap_total = pool->limits.max_total,
-        .idle_elsewhere = pool->idle - origin->idle_count,
+        .idle_elsewhere = pool->idle - origin->idle_count + pool->spare_count,
     };
     return counts;
 }
@@ -301,6 +303,13 @@ static void evict_stranger(hh_pool *pool, const hh_origin *origin)
             close_pooled(pooled, HH_CLOSE_ORDERLY);
             return;
         }
+    }
+    hh_link *spare = hh__list_first(&pool->spares);
+    if (spare != NULL) {
+        hh_pool_dial *dial = HH_CONTAINER_OF(spare, hh_pool_dial, pool_link);
+        hh_origin *stranger = dial->origin;
+        hh__pool_drop_dial(dial);
+        hh__pool_rest(stranger);
     }
 }
 
@@ -346,7 +355,8 @@ void hh__pool_pump(hh_pool *pool, hh_origin *origin)
 
 void hh__pool_pump_starved(hh_pool *pool)
 {
-    while (!hh__list_is_empty(&pool->starved) && pool->open < pool->limits.max_total) {
+    while (!hh__list_is_empty(&pool->starved) &&
+           (pool->open < pool->limits.max_total || pool->spare_count > 0)) {
         hh_link *first = hh__list_pop_front(&pool->starved);
         hh_origin *origin = HH_CONTAINER_OF(first, hh_origin, starved_link);
         if (pump_once(pool, origin) && !hh__list_is_empty(&origin->unbound) &&
@@ -385,7 +395,7 @@ static size_t list_length(const hh_list *list)
 
 bool hh__pool_check(const hh_pool *pool)
 {
-    size_t cursor = 0, open = 0, idle = 0, waiting = 0, dialling = 0;
+    size_t cursor = 0, open = 0, idle = 0, waiting = 0, dialling = 0, spare = 0;
     for (const hh_origin *origin; (origin = hh__map_next(&pool->origins, &cursor)) != NULL;) {
         size_t bound = list_length(&origin->bound), unbound = list_length(&origin->unbound);
         if (list_length(&origin->idle) != origin->idle_count || origin->open < origin->idle_count)
@@ -397,9 +407,11 @@ bool hh__pool_check(const hh_pool *pool)
         open += origin->open;
         idle += origin->idle_count;
         waiting += bound + unbound;
-        dialling += bound + list_length(&origin->spare);
+        dialling += bound;
+        spare += list_length(&origin->spare);
     }
+    dialling += spare;
     return open == pool->open && idle == pool->idle && waiting == pool->waiting &&
-           dialling == pool->dialling && list_length(&pool->lru) == idle &&
-           pool->open <= pool->limits.max_total;
+           dialling == pool->dialling && spare == pool->spare_count &&
+           list_length(&pool->lru) == idle && pool->open <= pool->limits.max_total;
 }

@@ -104,9 +104,10 @@ struct hh_pool {
     hh_map origins;
     hh_list lru;     /* idle connections, least recently used first */
     hh_list starved; /* origins the total cap keeps waiting, longest first */
+    hh_list spares;  /* dials nobody waits for, oldest first: they give way like idle connections */
     hh_list unused;  /* origins with nothing but memories, oldest first */
     size_t unused_count;
-    size_t open, dialling, idle, waiting;
+    size_t open, dialling, idle, waiting, spare_count;
     uint64_t epoch;       /* moves whenever an origin goes: hh_origin_hint */
     int64_t last_step_ns; /* when a step last looked at the sockets */
     bool is_closed;

@@ -15,10 +15,26 @@
 
 static const unsigned char alpn_http1[] = "\x08http/1.1";
 
+static void unlist_spare(hh_pool_dial *dial)
+{
+    if (!hh__link_is_listed(&dial->link))
+        return;
+    hh__list_remove(&dial->link);
+    hh__list_remove(&dial->pool_link);
+    dial->pool->spare_count--;
+}
+
+static void list_spare(hh_pool_dial *dial)
+{
+    hh__list_push_back(&dial->origin->spare, &dial->link);
+    hh__list_push_back(&dial->pool->spares, &dial->pool_link);
+    dial->pool->spare_count++;
+}
+
 void hh__pool_bind(hh_pool_dial *dial, hh_waiter *waiter)
 {
     assert(dial->waiter == NULL && waiter->dial == NULL);
-    hh__list_remove(&dial->link);
+    unlist_spare(dial);
     hh__list_remove(&waiter->link);
     dial->waiter = waiter;
     waiter->dial = dial;
@@ -35,7 +51,7 @@ void hh__pool_unbind(hh_waiter *waiter)
     if (dial == NULL)
         return;
     dial->waiter = NULL;
-    hh__list_push_back(&origin->spare, &dial->link);
+    list_spare(dial);
     hh_link *next = hh__list_first(&origin->unbound);
     if (next != NULL)
         hh__pool_bind(dial, HH_CONTAINER_OF(next, hh_waiter, link));
@@ -44,7 +60,7 @@ void hh__pool_unbind(hh_waiter *waiter)
 /* Takes a dial off the books; its waiter must have been told or taken. */
 static void forget_dial(hh_pool_dial *dial)
 {
-    hh__list_remove(&dial->link);
+    unlist_spare(dial);
     dial->pool->dialling--;
     hh__free(dial);
 }

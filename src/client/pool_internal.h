@@ -29,6 +29,7 @@ struct hh_pool_dial {
     hh_waiter *waiter; /* NULL: spare */
     hh_dial *dial;
     hh_link link;      /* in origin->spare while it has no waiter */
+    hh_link pool_link; /* in pool->spares likewise */
     hh_pooled *pooled; /* made beforehand: a dial that succeeds can't fail for memory */
 };
 

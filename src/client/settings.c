@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/failure.h"
 #include "base/limits.h"
+#include "codec/fields.h"
 #include "net/address.h"
 
 #define TEXT_MAX_BYTES (4u << 20)
@@ -75,6 +76,12 @@ static hh_status copy_headers(hh_settings *settings, const hh_client_options *op
         return HH_ERR_NO_MEMORY;
     for (size_t i = 0; i < options->header_count; i++) {
         hh_field field = options->headers[i];
+        hh_field_id id = hh__field_id(field.name);
+        if (id == HH_FIELD_CONTENT_LENGTH || id == HH_FIELD_TRANSFER_ENCODING)
+            return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                            "default header number %zu would say how long a body is, which only "
+                            "the engine knows",
+                            i + 1);
         if (!hh__is_token(field.name) || !hh__is_field_value(field.value))
             return hh__fail(
                 error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,

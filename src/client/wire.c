@@ -42,12 +42,13 @@ static const hh_request_field *find_field(const hh_request *request, hh_slice na
     return NULL;
 }
 
-static bool is_set_by_client(const hh_settings *settings, hh_slice name)
+/* The client's default field under `name`, or NULL. */
+static const hh_field *find_default(const hh_settings *settings, hh_slice name)
 {
     for (size_t i = 0; i < settings->header_count; i++)
         if (hh__slice_equal_nocase(settings->headers[i].name, name))
-            return true;
-    return false;
+            return &settings->headers[i];
+    return NULL;
 }
 
 static bool is_dropped(const render *r, hh_slice name)
@@ -58,10 +59,15 @@ static bool is_dropped(const render *r, hh_slice name)
 
 static void write_host(render *r)
 {
-    const hh_request_field *own = find_field(r->request, hh_slice_of("host"));
     hh_slice name = hh_slice_of("host");
-    bool is_own = own != NULL && own->op == HH_FIELD_SEND && !is_dropped(r, name);
-    write_text_field(r, "Host", is_own ? own->value : hh__url_authority(r->plan->url));
+    const hh_request_field *own = find_field(r->request, name);
+    const hh_field *usual = find_default(r->settings, name);
+    hh_slice value = hh__url_authority(r->plan->url);
+    if (!is_dropped(r, name) && own != NULL)
+        value = own->value;
+    else if (!is_dropped(r, name) && usual != NULL)
+        value = usual->value;
+    write_text_field(r, "Host", value);
 }
 
 static void write_callers_fields(render *r)
@@ -84,7 +90,7 @@ static void write_callers_fields(render *r)
 static void write_default(render *r, const char *name, hh_slice value)
 {
     if (value.length == 0 || find_field(r->request, hh_slice_of(name)) != NULL ||
-        is_set_by_client(r->settings, hh_slice_of(name)))
+        find_default(r->settings, hh_slice_of(name)) != NULL)
         return;
     write_text_field(r, name, value);
 }

@@ -183,6 +183,8 @@ static void on_ready(hh_stream *stream, unsigned ready)
         check_idle(h1);
         return;
     }
+    if (h1->work == NULL)
+        return; /* no memory for the call: the task says so */
     if ((ready & HH_READY_WRITE) != 0 && hh__h1_has_unsent(h1))
         hh__h1_flush(h1);
     if ((ready & (HH_READY_READ | HH_READY_ERROR)) != 0 && h1->call != NULL && !h1->is_paused)
