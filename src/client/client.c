@@ -86,14 +86,13 @@ hh_status hh__client_admit(hh_client *client, hh_request *request, hh_exchange *
     hh_status status = hh__request_fix(request, &client->settings);
     if (status != HH_OK)
         return status;
-    hh_exchange *exchange = hh__calloc(1, sizeof *exchange);
+    hh_exchange *exchange = hh__exchange_create(client);
     if (exchange == NULL)
         return HH_ERR_NO_MEMORY;
     if (!give_id(&client->table, exchange)) {
-        hh__free(exchange);
+        hh__exchange_destroy(exchange);
         return HH_ERR_NO_MEMORY;
     }
-    exchange->client = client;
     exchange->request = hh__request_ref(request);
     exchange->wire = hh__wire_ref(request->wire);
     client->in_flight++;
@@ -255,6 +254,7 @@ void hh_client_destroy(hh_client *client)
     hh__loop_destroy(client->loop);
     hh__events_finish(&client->events, &client->buffers);
     hh__attempt_store_finish(&client->attempts);
+    hh__exchange_store_finish(&client->exchanges);
     hh__conn_env_finish(&client->env);
     hh__buf_pool_finish(&client->buffers);
     hh__settings_finish(&client->settings);

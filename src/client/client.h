@@ -36,6 +36,7 @@ struct hh_client {
     hh_events events;
     hh_exchange_table table;
     hh_attempt_store attempts;
+    hh_exchange_store exchanges;
     hh_list ready;   /* exchanges to be resumed, by the task */
     hh_list stalled; /* exchanges the full event queue holds up */
     hh_task ready_task;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/failure.h"
 #include "base/limits.h"
@@ -102,7 +103,7 @@ static hh_phase present_phase(const hh_exchange *exchange)
         return hh__waiter_phase(&exchange->waiter);
     if (exchange->state == HH_EXCHANGE_ASKING && exchange->asking == HH_ASK_RESOLVE)
         return HH_PHASE_RESOLVE;
-    if (attempt == NULL)
+    if (exchange->state == HH_EXCHANGE_ASKING || attempt == NULL)
         return HH_PHASE_REDIRECT;
     return attempt->call.sent_ns == 0 ? HH_PHASE_SEND : HH_PHASE_HEADERS;
 }
@@ -403,13 +404,51 @@ void hh__exchange_finish(hh_exchange *exchange, const hh_error *error)
     hh__client_emit(client, node);
 }
 
+/* --- memory ---------------------------------------------------------------------------------- */
+
+#define FREE_EXCHANGES_MAX 1024
+
+hh_exchange *hh__exchange_create(hh_client *client)
+{
+    hh_exchange_store *store = &client->exchanges;
+    hh_exchange *exchange = store->free_exchanges;
+    if (exchange != NULL) {
+        store->free_exchanges = exchange->next_free;
+        store->count--;
+        memset(exchange, 0, sizeof *exchange);
+    } else {
+        exchange = hh__calloc(1, sizeof *exchange);
+        if (exchange == NULL)
+            return NULL;
+    }
+    exchange->client = client;
+    return exchange;
+}
+
 void hh__exchange_destroy(hh_exchange *exchange)
 {
+    hh_exchange_store *store = &exchange->client->exchanges;
     hh_response_destroy(exchange->response);
     hh_response_destroy(exchange->history);
     hh__free(exchange->error);
     hh__free(exchange->addresses);
     hh__wire_unref(exchange->wire);
     hh__request_unref(exchange->request);
-    hh__free(exchange);
+    if (store->count >= FREE_EXCHANGES_MAX) {
+        hh__free(exchange);
+        return;
+    }
+    exchange->next_free = store->free_exchanges;
+    store->free_exchanges = exchange;
+    store->count++;
+}
+
+void hh__exchange_store_finish(hh_exchange_store *store)
+{
+    while (store->free_exchanges != NULL) {
+        hh_exchange *exchange = store->free_exchanges;
+        store->free_exchanges = exchange->next_free;
+        hh__free(exchange);
+    }
+    store->count = 0;
 }

@@ -88,8 +88,15 @@ struct hh_exchange {
     union {
         hh_event_node terminal; /* without a mailbox */
         hh_discard discard;     /* with one */
+        hh_exchange *next_free; /* in a store */
     };
 };
+
+/* Spare exchanges, so that a request costs no allocation of its own. */
+typedef struct hh_exchange_store {
+    hh_exchange *free_exchanges;
+    size_t count;
+} hh_exchange_store;
 
 _Static_assert(sizeof(hh_exchange) <= 512, "a queued exchange costs at most 512 bytes");
 
@@ -101,8 +108,11 @@ void hh__exchange_enter(hh_exchange *exchange, hh_exchange_state state);
 void hh__exchange_finish(hh_exchange *exchange, const hh_error *error);
 void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, const char *format,
                        ...) HH_PRINTF(4, 5);
-/* Frees what is left of a finished one. */
+/* A zeroed one, from the client's store or new; NULL when out of memory. */
+hh_exchange *hh__exchange_create(hh_client *client);
+/* Gives back what is left of a finished one, or of one that never began. */
 void hh__exchange_destroy(hh_exchange *exchange);
+void hh__exchange_store_finish(hh_exchange_store *store);
 /* Looks for a place for `exchange->wire`. */
 void hh__exchange_seek(hh_exchange *exchange);
 /* One more attempt on a lent connection, which it takes over. Attempts may race: the first final

@@ -9,10 +9,11 @@
 #include "base/memory.h"
 
 hh_status hh__response_create(const hh_head *head, hh_url *url, const char *remote,
-                              hh_response **out)
+                              size_t body_room, hh_response **out)
 {
     size_t index_bytes = head->entry_count * sizeof(hh_field_entry);
-    hh_response *response = hh__malloc(sizeof *response + index_bytes + head->text.length);
+    hh_response *response =
+        hh__malloc(sizeof *response + index_bytes + head->text.length + body_room);
     if (response == NULL)
         return HH_ERR_NO_MEMORY;
     memset(response, 0, sizeof *response);
@@ -29,6 +30,11 @@ hh_status hh__response_create(const hh_head *head, hh_url *url, const char *remo
     response->reason_length = head->reason_length;
     response->content_length = head->content_length;
     response->url = hh__url_ref(url);
+    if (body_room > 0) {
+        response->body = block + index_bytes + head->text.length;
+        response->body_capacity = body_room;
+        response->is_body_inline = true;
+    }
     size_t length = strlen(remote);
     memcpy(response->remote, remote, length < sizeof response->remote ? length + 1 : 0);
     *out = response;
@@ -47,7 +53,8 @@ void hh_response_destroy(hh_response *response)
            atomic_fetch_sub_explicit(&response->refs, 1, memory_order_acq_rel) == 1) {
         hh_response *previous = response->previous;
         hh_url_destroy(response->url);
-        hh__free(response->body);
+        if (!response->is_body_inline)
+            hh__free(response->body);
         hh__free(response->trailers);
         hh__free(response->trailer_text);
         hh__free(response);
@@ -55,17 +62,28 @@ void hh_response_destroy(hh_response *response)
     }
 }
 
+/* The body's memory with `capacity` bytes; an inline body moves out. False: out of memory,
+ * unchanged. */
+static bool grow_body(hh_response *response, size_t capacity)
+{
+    char *body = hh__realloc_array(response->is_body_inline ? NULL : response->body, capacity, 1);
+    if (body == NULL)
+        return false;
+    if (response->is_body_inline)
+        memcpy(body, response->body, response->body_length);
+    response->body = body;
+    response->body_capacity = capacity;
+    response->is_body_inline = false;
+    return true;
+}
+
 size_t hh__response_body_room(hh_response *response, uint64_t wanted, char **place)
 {
     size_t room = response->body_capacity - response->body_length;
     if (room == 0) {
-        size_t more = wanted < HH_BODY_AHEAD_MAX_BYTES ? (size_t)wanted : HH_BODY_AHEAD_MAX_BYTES;
-        char *body = hh__realloc_array(response->body, response->body_length + more, 1);
-        if (body == NULL)
+        room = wanted < HH_BODY_AHEAD_MAX_BYTES ? (size_t)wanted : HH_BODY_AHEAD_MAX_BYTES;
+        if (!grow_body(response, response->body_length + room))
             return 0;
-        response->body = body;
-        response->body_capacity = response->body_length + more;
-        room = more;
     }
     *place = response->body + response->body_length;
     return room;

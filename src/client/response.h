@@ -20,6 +20,7 @@ struct hh_response {
     uint16_t status;
     uint8_t version;
     bool is_reused;
+    bool is_body_inline;
     uint16_t redirect_count;
     uint16_t attempt_count;
     uint32_t entry_count;
@@ -30,7 +31,7 @@ struct hh_response {
     uint64_t content_length;
     uint64_t wire_bytes;
     uint64_t body_bytes;
-    char *body; /* collected */
+    char *body; /* collected: behind the head while is_body_inline, else on the heap */
     size_t body_length;
     size_t body_capacity;
     hh_url *url;
@@ -42,9 +43,10 @@ struct hh_response {
     char remote[HH_REMOTE_TEXT_BYTES];
 };
 
-/* Copies the head. HH_ERR_NO_MEMORY. */
+/* Copies the head. `body_room`: body bytes to make room for in the same block; a small body then
+ * costs no allocation of its own. HH_ERR_NO_MEMORY. */
 HH_WARN_UNUSED hh_status hh__response_create(const hh_head *head, hh_url *url, const char *remote,
-                                             hh_response **out);
+                                             size_t body_room, hh_response **out);
 /* Room for at least one and at most `wanted` more body bytes behind body_length; 0: out of memory.
  * Grows by at most HH_BODY_AHEAD_MAX_BYTES at a time, whatever length was declared. */
 size_t hh__response_body_room(hh_response *response, uint64_t wanted, char **place);
