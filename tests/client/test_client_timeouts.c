@@ -1,0 +1,439 @@
+/*
+ * Silence in every phase: which time-out ends it, with which code, phase and sentence; and that a
+ * caller who was busy gets its data and no false time-out.
+ */
+#include "whole.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define SHORT_MS 30
+
+/* --- a listener whose backlog is full -------------------------------------------------------- */
+
+typedef struct full_listener {
+    int listener;
+    int fillers[8];
+    uint16_t port;
+} full_listener;
+
+static void full_start(full_listener *full)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    full->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(full->listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(full->listener, 0), 0);
+    assert_int_equal(getsockname(full->listener, (struct sockaddr *)&address, &length), 0);
+    full->port = ntohs(address.sin_port);
+    for (size_t i = 0; i < 8; i++) {
+        full->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(full->fillers[i], (struct sockaddr *)&address, sizeof address);
+    }
+}
+
+static void full_stop(full_listener *full)
+{
+    for (size_t i = 0; i < 8; i++)
+        close(full->fillers[i]);
+    close(full->listener);
+}
+
+/* --- one phase each -------------------------------------------------------------------------- */
+
+static void run(hh_client *client, const char *url, const hh_timeouts *timeouts, answer *got)
+{
+    hh_request *request = whole_request(client, NULL, url);
+    assert_int_equal(hh_request_set_timeouts(request, timeouts), HH_OK);
+    int64_t began = clock_ms();
+    whole_submit(client, request, got);
+    whole_drain(client);
+    hh_request_destroy(request);
+    assert_true(clock_ms() - began >= SHORT_MS - 1);
+    assert_true(clock_ms() - began < 5000);
+    if (got->terminals == 1 && got->error.code != HH_OK)
+        assert_int_equal(got->error.category, HH_CATEGORY_TIMEOUT);
+}
+
+static void test_connect(void **state)
+{
+    (void)state;
+    full_listener full;
+    full_start(&full);
+    hh_client *client = whole_client(NULL);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", full.port);
+    answer got = {.id = 0};
+    run(client, url, &(hh_timeouts){.connect_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_CONNECT, "127.0.0.1");
+    assert_int_equal(got.error.processed, HH_PROCESSED_NO);
+    answer_clear(&got);
+    run(client, url, &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_CONNECT, "total time-out");
+    answer_clear(&got);
+    hh_client_destroy(client);
+    full_stop(&full);
+}
+
+static void test_handshake(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", peer_port(server));
+    answer got = {.id = 0};
+    run(client, url, &(hh_timeouts){.connect_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_TLS, "127.0.0.1");
+    answer_clear(&got);
+    run(client, url, &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_TLS, NULL);
+    answer_clear(&got);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    static const char *const begun[] = {NULL, "HTTP/1.1 200 OK\r\nConte",
+                                        "HTTP/1.1 100 Continue\r\n\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        peer *server = begun[i] == NULL ? peer_of(SCRIPT(READ, WAIT_CLOSE))
+                                        : peer_of(SCRIPT(READ, SEND(begun[i]), WAIT_CLOSE));
+        hh_client *client = whole_client(NULL);
+        answer got = {.id = 0};
+        run(client, peer_url(server, "/"), &(hh_timeouts){.read_ms = SHORT_MS}, &got);
+        assert_failed(&got, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, "sent nothing for 30 ms");
+        assert_int_equal(got.error.processed, i == 0 ? HH_PROCESSED_MAYBE : HH_PROCESSED_YES);
+        assert_null(got.response);
+        answer_clear(&got);
+        run(client, peer_url(server, "/"), &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+        assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_HEADERS, "headers");
+        assert_int_equal(got.error.processed, i == 0 ? HH_PROCESSED_MAYBE : HH_PROCESSED_YES);
+        answer_clear(&got);
+        assert_int_equal(whole_stats(client).connections_open, 0);
+        hh_client_destroy(client);
+        assert_true(peer_wait_closed(server, 1));
+        peer_stop(server);
+    }
+}
+
+static void test_body(void **state)
+{
+    (void)state;
+    peer *server = peer_of(
+        SCRIPT(READ, SEND("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    answer got = {.id = 0};
+    run(client, peer_url(server, "/"), &(hh_timeouts){.read_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY, "after 5 body bytes");
+    assert_string_equal(got.events, "HBE");
+    assert_int_equal(hh_response_status(got.response), 200);
+    answer_clear(&got);
+    run(client, peer_url(server, "/"), &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_BODY, "body");
+    answer_clear(&got);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+static void test_write(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(WAIT_SIGNAL));
+    hh_client *client = whole_client(NULL);
+    size_t length = 32u << 20;
+    char *body = calloc(1, length);
+    assert_non_null(body);
+    for (int total = 0; total < 2; total++) {
+        hh_timeouts timeouts = {.write_ms = total ? 5000 : SHORT_MS,
+                                .total_ms = total ? SHORT_MS : 0};
+        hh_request *request = whole_request(client, "POST", peer_url(server, "/"));
+        assert_int_equal(hh_request_set_body_borrowed(request, body, length), HH_OK);
+        assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+        answer got = {.id = 0};
+        whole_submit(client, request, &got);
+        whole_drain(client);
+        if (total)
+            assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_SEND, "send");
+        else
+            assert_failed(&got, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND, "took nothing for 30 ms");
+        assert_int_equal(got.error.category, HH_CATEGORY_TIMEOUT);
+        assert_int_equal(got.error.processed, HH_PROCESSED_MAYBE);
+        answer_clear(&got);
+        hh_request_destroy(request);
+    }
+    free(body);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, WAIT_SIGNAL, SEND(OK_HELLO), LOOP));
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections = 1;
+    hh_client *client = whole_client(&options);
+    answer holder = {.id = 0}, got = {.id = 0};
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    whole_submit(client, request, &holder);
+    whole_until_requests(client, server, 1);
+
+    hh_request *waiting = whole_request(client, NULL, peer_url(server, "/w"));
+    hh_timeouts timeouts = {.pool_ms = SHORT_MS};
+    assert_int_equal(hh_request_set_timeouts(waiting, &timeouts), HH_OK);
+    whole_submit(client, waiting, &got);
+    whole_until(client, &got, 'E');
+    assert_failed(&got, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE, "came free within 3");
+    assert_contains(got.error.message, "max_connections");
+    assert_int_equal(got.error.category, HH_CATEGORY_TIMEOUT);
+    assert_int_equal(got.error.processed, HH_PROCESSED_NO);
+    answer_clear(&got);
+    hh_request_destroy(waiting);
+
+    waiting = whole_request(client, NULL, peer_url(server, "/w"));
+    timeouts = (hh_timeouts){.total_ms = SHORT_MS};
+    assert_int_equal(hh_request_set_timeouts(waiting, &timeouts), HH_OK);
+    whole_submit(client, waiting, &got);
+    whole_until(client, &got, 'E');
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_QUEUE, "queue");
+    answer_clear(&got);
+    hh_request_destroy(waiting);
+
+    peer_signal(server);
+    whole_drain(client);
+    assert_answered(&holder, 200, "hello");
+    answer_clear(&holder);
+    assert_at_rest(client);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* The pool's time-out bounds queueing, not the dial that was made. */
+static void test_pool_does_not_bound_the_dial(void **state)
+{
+    (void)state;
+    full_listener full;
+    full_start(&full);
+    hh_client *client = whole_client(NULL);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", full.port);
+    answer got = {.id = 0};
+    run(client, url, &(hh_timeouts){.connect_ms = 3 * SHORT_MS, .pool_ms = 5}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_CONNECT, NULL);
+    answer_clear(&got);
+    hh_client_destroy(client);
+    full_stop(&full);
+}
+
+/* --- total, whatever happens ----------------------------------------------------------------- */
+
+static void test_total_while_asking(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(
+        READ, SEND("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"), WAIT_CLOSE));
+    static const unsigned masks[] = {HH_ASK_RESOLVE, HH_ASK_REDIRECT};
+    static const hh_phase phases[] = {HH_PHASE_RESOLVE, HH_PHASE_REDIRECT};
+    for (size_t i = 0; i < 2; i++) {
+        hh_client *client = whole_client(NULL);
+        hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+        hh_timeouts timeouts = {.total_ms = SHORT_MS, .read_ms = 1};
+        timeouts.read_ms = i == 0 ? 1 : 5000;
+        assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+        assert_int_equal(hh_request_set_questions(request, masks[i]), HH_OK);
+        answer got = {.id = 0};
+        whole_submit(client, request, &got);
+        whole_drain(client);
+        assert_string_equal(got.events, "AE");
+        assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, phases[i], NULL);
+        hh_answer_data data = {.size = sizeof data, .verdict = HH_ANSWER_YES};
+        assert_int_equal(hh_answer(client, got.id, &data), HH_ERR_STATE);
+        answer_clear(&got);
+        hh_request_destroy(request);
+        hh_client_destroy(client);
+    }
+    peer_stop(server);
+}
+
+/* The read time-out doesn't run while the caller thinks. */
+static void test_asking_is_no_silence(void **state)
+{
+    (void)state;
+    peer *server = peer_of(
+        SCRIPT(READ, SEND("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"), READ,
+               SEND(OK_HELLO), WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_timeouts timeouts = {.read_ms = SHORT_MS};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    assert_int_equal(hh_request_set_questions(request, HH_ASK_REDIRECT), HH_OK);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_until(client, &got, 'A');
+    int64_t until = clock_ms() + 3 * SHORT_MS;
+    while (clock_ms() < until)
+        whole_step(client, 5);
+    hh_answer_data data = {.size = sizeof data, .verdict = HH_ANSWER_YES};
+    assert_int_equal(hh_answer(client, got.id, &data), HH_OK);
+    whole_drain(client);
+    assert_answered(&got, 200, "hello");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* A byte now and then keeps the read time-out away, not the total one. */
+static void test_drip(void **state)
+{
+    (void)state;
+    peer *server =
+        peer_of(SCRIPT(READ, SEND("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
+                       WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"),
+                       WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"),
+                       WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"), WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_timeouts timeouts = {.read_ms = 60, .total_ms = 150};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_until(client, &got, 'H');
+    for (int i = 0; i < 8 && got.terminals == 0; i++) {
+        int64_t until = clock_ms() + 25;
+        while (clock_ms() < until && got.terminals == 0)
+            whole_step(client, (int)(until - clock_ms()) > 0 ? (int)(until - clock_ms()) : 0);
+        peer_signal(server);
+    }
+    whole_drain(client);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_BODY, NULL);
+    assert_true(got.length >= 3);
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+static void test_total_spans_redirects(void **state)
+{
+    (void)state;
+    peer *server = peer_of(
+        SCRIPT(READ, SEND("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"), READ,
+               WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    answer got = {.id = 0};
+    run(client, peer_url(server, "/a"), &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_HEADERS, "/b");
+    answer_clear(&got);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* --- a busy caller --------------------------------------------------------------------------- */
+
+/* The data was there in time; that nobody looked is no reason to fail. */
+static void test_busy_caller_gets_its_data(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"),
+                                  WAIT_SIGNAL, SEND("llo"), WAIT_SIGNAL));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_timeouts timeouts = {.read_ms = SHORT_MS};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_until(client, &got, 'B');
+    peer_signal(server);
+    int64_t until = clock_ms() + 3 * SHORT_MS; /* busy with something else */
+    while (clock_ms() < until)
+        ;
+    whole_drain(client);
+    assert_answered(&got, 200, "hello");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_signal(server);
+    peer_stop(server);
+}
+
+/* Nor is it when the request itself could not go out while the caller was busy. */
+static void test_busy_caller_while_connecting(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO)));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_timeouts timeouts = {.read_ms = SHORT_MS, .connect_ms = SHORT_MS};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    int64_t until = clock_ms() + 3 * SHORT_MS;
+    while (clock_ms() < until)
+        ;
+    whole_drain(client);
+    assert_answered(&got, 200, "hello");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+static void test_none_means_none(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, WAIT_SIGNAL, SEND(OK_HELLO)));
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.timeout = (hh_timeouts){.connect_ms = 1000, .read_ms = SHORT_MS, .total_ms = SHORT_MS};
+    hh_client *client = whole_client(&options);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_timeouts timeouts = {.read_ms = HH_TIMEOUT_NONE, .total_ms = HH_TIMEOUT_NONE};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    timeouts.read_ms = -2;
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_ERR_INVALID_ARGUMENT);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    int64_t until = clock_ms() + 3 * SHORT_MS;
+    while (clock_ms() < until)
+        whole_step(client, 10);
+    assert_int_equal(got.terminals, 0);
+    peer_signal(server);
+    whole_drain(client);
+    assert_answered(&got, 200, "hello");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connect),
+        cmocka_unit_test(test_handshake),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pool_does_not_bound_the_dial),
+        cmocka_unit_test(test_total_while_asking),
+        cmocka_unit_test(test_asking_is_no_silence),
+        cmocka_unit_test(test_drip),
+        cmocka_unit_test(test_total_spans_redirects),
+        cmocka_unit_test(test_busy_caller_gets_its_data),
+        cmocka_unit_test(test_busy_caller_while_connecting),
+        cmocka_unit_test(test_none_means_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
