@@ -28,10 +28,10 @@ struct hh_mailbox {
 
 static void wake_owner(hh_client *client, hh_mailbox *mailbox)
 {
-    if (client->driver == mailbox)
-        hh__loop_wake(client->loop);
-    else
+    if (client->driver != mailbox)
         sem_post(&mailbox->wake);
+    else if (client->is_driver_waiting)
+        hh__loop_wake(client->loop);
 }
 
 void hh__mailbox_deliver(hh_client *client, hh_exchange *exchange, hh_response *response,
@@ -73,9 +73,11 @@ static hh_status drive(hh_client *client, const hh_mailbox *mailbox)
 {
     hh_status status = HH_OK;
     while (mailbox->pending > 0 && status == HH_OK) {
+        client->is_driver_waiting = true;
         pthread_mutex_unlock(&client->mutex);
         status = hh__loop_wait(client->loop, -1);
         pthread_mutex_lock(&client->mutex);
+        client->is_driver_waiting = false;
         if (mailbox->pending == 0)
             break;
         if (status == HH_OK)

@@ -40,9 +40,10 @@ struct hh_client {
     hh_list ready;   /* exchanges to be resumed, by the task */
     hh_list stalled; /* exchanges the full event queue holds up */
     hh_task ready_task;
-    hh_list blocked;    /* hh_mailbox: threads in blocking calls, not driving */
-    hh_mailbox *driver; /* the one that waits on the loop for all, or NULL */
-    size_t pending;     /* submits whose terminal event isn't pulled */
+    hh_list blocked;        /* hh_mailbox: threads in blocking calls, not driving */
+    hh_mailbox *driver;     /* the one that waits on the loop for all, or NULL */
+    bool is_driver_waiting; /* it sleeps in poll, without the lock */
+    size_t pending;         /* submits whose terminal event isn't pulled */
     size_t in_flight;
     bool is_stepping; /* events queued now need no wake */
     bool is_closed;
