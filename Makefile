@@ -36,8 +36,9 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	@tools/install-packages build run bench
-	@$(MAKE) --no-print-directory -s build
-	@$(PY) bench/run.py
+	@tools/build-in build-bench --buildtype=release -Db_lto=true -Dtests=false -Dbench=true
+	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
+	@$(PY) bench/run.py $(if $(QUICK),--quick --rounds 2)
 
 soak:
 	@tools/install-packages build run test
