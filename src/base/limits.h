@@ -81,6 +81,7 @@
 #define HH_POOL_STARVE_MS 1000 /* an origin waiting so long may take another's connection */
 #define HH_POOL_ORIGINS_KEPT_MAX 1024   /* remembered without a connection */
 #define HH_DRAIN_MAX_BYTES (256u << 10) /* of a redirect's body, to keep its connection */
+#define HH_DRAIN_MAX_MS 100             /* likewise */
 #define HH_EXPECT_WAIT_MS 1000          /* RFC 9110 §10.1.1: not for ever */
 #define HH_SMALL_BODY_BYTES 16384       /* copied into one exact allocation */
 #define HH_SINK_MIN_BYTES 65536
@@ -90,6 +91,7 @@
 #define HH_TLS_CONTEXTS_MAX 64 /* shared contexts kept by the process */
 #define HH_TLS_RECORD_BYTES 16384
 #define HH_TLS_KEY_MAX_BYTES 65536     /* a configuration's key: its paths, mostly */
+#define HH_TLS_PROBE_READS_MAX 8       /* for what isn't data, before an idle stream is lent */
 #define HH_TLS_PASSWORD_MAX_BYTES 1024 /* OpenSSL's own bound on a key's password */
 #define HH_TLS_NAMES_SHOWN_MAX 3       /* of a wrong certificate, in an error's sentence */
 

@@ -461,12 +461,18 @@ static hh_io probe_tls(hh_stream *stream)
         return HH_IO_ERROR;
     if (tls->read_end != HH_IO_OK)
         return tls->read_end;
-    prepare(tls);
-    tls->bio.is_drained = false;
-    int result = SSL_peek_ex(tls->ssl, &byte, 1, &count);
-    if (result == 1)
-        return HH_IO_OK;
-    hh_io io = stop_reading(tls, result);
+    hh_io io = HH_IO_WAIT;
+    /* A ticket may have come in one piece and the end, or data, behind it. */
+    for (int i = 0; io == HH_IO_WAIT && i < HH_TLS_PROBE_READS_MAX; i++) {
+        if (i > 0 && !tls->bio.is_drained)
+            break;
+        tls->bio.is_drained = false;
+        prepare(tls);
+        int result = SSL_peek_ex(tls->ssl, &byte, 1, &count);
+        if (result == 1)
+            return HH_IO_OK;
+        io = stop_reading(tls, result);
+    }
     /* Looking must not wake a stream its owner has put to rest. */
     if (io == HH_IO_WAIT && sync_below(tls) != HH_OK)
         io = tls->read_end = fail_system(tls);

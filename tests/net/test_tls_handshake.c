@@ -136,9 +136,11 @@ static const row rows[] = {
      "certificate of localhost names no host: its subject localhost doesn't count, only a "
      "subjectAltName does"},
     {"partial", "localhost", X509_V_ERR_HOSTNAME_MISMATCH,
-     "certificate of localhost is for local*, *, *.*.wild.test, not for this name"},
+     "certificate of localhost is for local*, *, *.*.wild.test and 1 more, not for this name"},
     {"partial", "a.b.wild.test", X509_V_ERR_HOSTNAME_MISMATCH,
-     "certificate of a.b.wild.test is for local*, *, *.*.wild.test, not for this name"},
+     "certificate of a.b.wild.test is for local*, *, *.*.wild.test and 1 more, not for this name"},
+    {"partial", "foo.part.test", X509_V_ERR_HOSTNAME_MISMATCH,
+     "certificate of foo.part.test is for local*, *, *.*.wild.test and 1 more, not for this name"},
     {"nul-name", "localhost", X509_V_ERR_HOSTNAME_MISMATCH,
      "certificate of localhost is for localhost?.other.example, not for this name"},
     {"nul-name", "other.example", X509_V_ERR_HOSTNAME_MISMATCH,

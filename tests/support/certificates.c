@@ -178,7 +178,8 @@ static const recipe by_ca[] = {
      USE_SERVER, NULL, NULL},
     {"no-ip", "127.0.0.1", "DNS:localhost", USE_SERVER, NULL, NULL},
     {"cn-only", "localhost", NULL, USE_SERVER, NULL, NULL},
-    {"partial", "partial", "DNS:local*,DNS:*,DNS:*.*.wild.test", USE_SERVER, NULL, NULL},
+    {"partial", "partial", "DNS:local*,DNS:*,DNS:*.*.wild.test,DNS:fo*.part.test", USE_SERVER, NULL,
+     NULL},
     {"nul-name", "nul", "NUL", USE_SERVER, NULL, NULL},
     {"client", "client", NULL, USE_CLIENT, NULL, NULL},
 };

@@ -18,7 +18,7 @@
  * many-names   DNS:a.example to e.example
  * no-ip        DNS:localhost; its CN is 127.0.0.1
  * cn-only      CN=localhost, no subjectAltName
- * partial      DNS:local*, DNS:*, DNS:*.*.wild.test
+ * partial      DNS:local*, DNS:*, DNS:*.*.wild.test, DNS:fo*.part.test
  * nul-name     DNS:"localhost\0.other.example"
  * self-signed  as good, signed by itself
  * chained      as good, signed by the intermediate CA; the file holds both

@@ -57,6 +57,7 @@ void tls_client_connect(tls_client *client)
                                   NULL, &socket) == HH_OK,
          "socket stream");
     client->narrow = narrow_stream_create(socket);
+    client->narrow->stream.short_read_is_last = true; /* as the socket's own */
     client->stream = NULL;
     client->ready = 0;
     client->reports = 0;
