@@ -23,8 +23,11 @@ void hh__h1_set_send(hh_h1 *h1, hh_h1_send send)
     assert(send != HH_H1_SEND_PUSHED || h1->call->body_kind == HH_BODY_PUSHED);
     assert(send == HH_H1_SEND_IDLE || h1->call != NULL);
     h1->send = send;
+    int64_t now = hh__loop_now(h1->conn.env->loop);
     if (send == HH_H1_SEND_DONE && h1->call->sent_ns == 0)
-        h1->call->sent_ns = hh__loop_now(h1->conn.env->loop);
+        h1->call->sent_ns = now;
+    if (send == HH_H1_SEND_EXPECT)
+        h1->work->expect_due_ns = now + (int64_t)HH_EXPECT_WAIT_MS * 1000000;
 }
 
 void hh__h1_set_receive(hh_h1 *h1, hh_h1_receive receive)
@@ -85,8 +88,7 @@ static void give_work(hh_conn_env *env, hh_conn_work *work)
         hh__chunked_finish(&work->chunked);
         hh__chunked_init(&work->chunked);
     }
-    if (work->out.capacity != 0)
-        hh__bytes_finish(&work->out);
+    hh__bytes_finish(&work->out);
     work->next_free = env->free_work;
     env->free_work = work;
     env->free_work_count++;
@@ -108,7 +110,7 @@ static int64_t due_time(const hh_h1 *h1)
     int64_t now = hh__loop_now(h1->conn.env->loop);
     const hh_call *call = h1->call;
     if (h1->send == HH_H1_SEND_EXPECT)
-        return now + (int64_t)HH_EXPECT_WAIT_MS * 1000000;
+        return h1->work->expect_due_ns;
     if (hh__h1_has_unsent(h1))
         return call->write_timeout_ns != 0 ? now + call->write_timeout_ns : 0;
     /* A body that waits for the caller, or an answer nobody reads, is not the peer's delay. */
@@ -150,13 +152,22 @@ static void fail_by_deadline(hh_h1 *h1)
     hh__h1_fail(h1, &error);
 }
 
+/* No use any more, found out while idle. */
+static void spend_idle(hh_h1 *h1, hh_status why)
+{
+    if (h1->is_spent)
+        return; /* the keeper knows */
+    h1->is_spent = true;
+    h1->conn.keeper_ops->on_spent(&h1->conn, why);
+}
+
 static void on_timer(hh_timer *timer)
 {
     hh_h1 *h1 = HH_CONTAINER_OF(timer, hh_h1, timer);
-    if (h1->receive == HH_H1_RECEIVE_CLOSED)
+    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->todo & HH_H1_TODO_FAIL) != 0)
         return;
     if (h1->call == NULL) {
-        h1->conn.keeper_ops->on_spent(&h1->conn, HH_OK);
+        spend_idle(h1, HH_OK);
         return;
     }
     if (h1->send == HH_H1_SEND_EXPECT) {
@@ -171,13 +182,14 @@ static void on_timer(hh_timer *timer)
 static void check_idle(hh_h1 *h1)
 {
     if (hh__stream_probe(h1->stream) != HH_IO_WAIT)
-        h1->conn.keeper_ops->on_spent(&h1->conn, HH_ERR_RECEIVE);
+        spend_idle(h1, HH_ERR_RECEIVE);
 }
 
 static void on_ready(hh_stream *stream, unsigned ready)
 {
     hh_h1 *h1 = stream->owner;
-    if (h1->receive == HH_H1_RECEIVE_CLOSED)
+    /* A call that has failed already is only waiting for its task; it may have no work. */
+    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->todo & HH_H1_TODO_FAIL) != 0)
         return;
     if (h1->call == NULL) {
         check_idle(h1);
@@ -207,7 +219,8 @@ static void on_task(hh_task *task)
         hh__h1_fail(h1, &error);
         return;
     }
-    if ((todo & HH_H1_TODO_WANT_BODY) != 0 && h1->send == HH_H1_SEND_PUSHED)
+    if ((todo & HH_H1_TODO_WANT_BODY) != 0 && h1->send == HH_H1_SEND_PUSHED &&
+        h1->work->push_end == HH_PUSH_MORE)
         h1->call->ops->on_want_body(h1->call);
     if ((todo & HH_H1_TODO_RECEIVE) != 0 && h1->call != NULL && !h1->is_paused)
         hh__h1_receive_ready(h1);
@@ -221,8 +234,10 @@ static void start(hh_conn *conn, hh_call *call)
     call->started_ns = hh__loop_now(conn->env->loop);
     call->sent_ns = call->first_byte_ns = 0;
     h1->call = call;
-    h1->is_paused = h1->has_send_error = false;
+    h1->is_paused = h1->has_send_error = h1->was_written = h1->was_read_full = false;
     h1->todo = 0;
+    h1->turn++;
+    hh__timer_unset(&h1->timer); /* the one for idling */
     hh_conn_work *work = h1->work = take_work(conn->env);
     hh__h1_set_receive(h1, HH_H1_RECEIVE_HEAD);
     if (work == NULL) {
@@ -234,7 +249,8 @@ static void start(hh_conn *conn, hh_call *call)
     work->parser.max_fields = conn->env->max_fields;
     work->framing.kind = HH_FRAMING_NONE;
     work->out_sent = 0;
-    work->memory_sent = 0;
+    work->memory_sent = work->memory_limit = 0;
+    work->is_continued = false;
     work->push_end = HH_PUSH_MORE;
     work->informational = 0;
     hh__h1_send_start(h1);
@@ -250,8 +266,28 @@ static hh_call *detach_call(hh_h1 *h1)
     hh__timer_unset(&h1->timer);
     hh__h1_set_send(h1, HH_H1_SEND_IDLE);
     hh__h1_set_receive(h1, HH_H1_RECEIVE_IDLE);
-    h1->conn.served++;
     return call;
+}
+
+void hh__h1_release(hh_h1 *h1)
+{
+    hh_conn_env *env = h1->conn.env;
+    if (h1->is_reporting)
+        return;
+    hh__buf_release(env->buffers, h1->buf);
+    h1->buf = NULL;
+    h1->start = h1->end = 0;
+    give_work(env, h1->work);
+    h1->work = NULL;
+}
+
+/* RFC 9112 §9.3, §6.3: only when both messages are complete and nothing came behind the answer. */
+static bool may_serve_again(const hh_h1 *h1)
+{
+    if (h1->is_spent || !h1->work->framing.keeps_alive || h1->send != HH_H1_SEND_DONE ||
+        h1->start < h1->end)
+        return false;
+    return !h1->was_read_full || hh__stream_probe(h1->stream) == HH_IO_WAIT;
 }
 
 void hh__h1_complete(hh_h1 *h1)
@@ -260,11 +296,11 @@ void hh__h1_complete(hh_h1 *h1)
     hh_conn_env *env = conn->env;
     hh_conn_work *work = h1->work;
     bool is_chunked = work->framing.kind == HH_FRAMING_CHUNKED;
-    bool has_surplus = h1->start < h1->end;
 
-    if (!work->framing.keeps_alive || h1->send != HH_H1_SEND_DONE || has_surplus)
-        h1->is_spent = true;
-    conn->keep_alive_timeout_s = work->framing.keep_alive_timeout_s;
+    h1->is_spent = !may_serve_again(h1);
+    if (work->framing.keep_alive_timeout_s != UINT32_MAX)
+        conn->keep_alive_timeout_s = work->framing.keep_alive_timeout_s;
+    conn->served++;
     h1->work = NULL;
     hh_call *call = detach_call(h1);
     if (h1->is_spent)
@@ -313,13 +349,10 @@ static void cancel(hh_conn *conn, hh_call *call)
     hh_h1 *h1 = hh__h1_of(conn);
     if (h1->call != call)
         return;
-    bool is_untouched = call->sent_bytes == 0 && call->received_bytes == 0;
-    hh_conn_work *work = h1->work;
-    h1->work = NULL;
+    /* A TLS stream that was given bytes may keep a record of them for its next write. */
+    bool is_untouched = !h1->was_written && call->received_bytes == 0;
     detach_call(h1);
-    h1->start = h1->end;
-    hh__h1_release_buffer(h1);
-    give_work(conn->env, work);
+    hh__h1_release(h1);
     if (is_untouched && hh__stream_listen(h1->stream, HH_READY_READ) == HH_OK) {
         conn->keeper_ops->on_free(conn);
         return;
@@ -368,15 +401,12 @@ static void close_conn(hh_conn *conn, hh_close how)
     hh_h1 *h1 = hh__h1_of(conn);
     if (h1->receive == HH_H1_RECEIVE_CLOSED)
         return;
-    hh_conn_work *work = h1->work;
-    h1->work = NULL;
     h1->call = NULL;
+    h1->todo = 0;
     h1->send = HH_H1_SEND_IDLE;
     hh__task_cancel(&h1->task);
     hh__timer_stop(conn->env->loop, &h1->timer);
-    hh__buf_release(conn->env->buffers, h1->buf);
-    h1->buf = NULL;
-    give_work(conn->env, work);
+    hh__h1_release(h1);
     hh__h1_set_receive(h1, HH_H1_RECEIVE_CLOSED);
     hh__stream_close(h1->stream, how);
     h1->stream = NULL;

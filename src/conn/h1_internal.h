@@ -53,6 +53,8 @@ struct hh_conn_work {
     uint64_t memory_sent;  /* of head + body */
     uint64_t memory_limit; /* how far MEMORY goes: head alone, or head + body */
     hh_push_end push_end;
+    int64_t expect_due_ns; /* EXPECT: when the body goes without 100 Continue */
+    bool is_continued;     /* 100 Continue came, maybe before the head was out */
     unsigned informational;
     hh_error failure; /* HH_H1_TODO_FAIL, or the send error kept while an answer may still come */
 };
@@ -70,7 +72,11 @@ typedef struct hh_h1 {
     bool is_paused;
     bool is_spent;        /* this connection must not serve again */
     bool has_send_error;  /* work->failure holds it */
+    bool was_written;     /* the stream was given bytes of this call, and may hold some back */
+    bool was_read_full;   /* the last read filled its room: there may be more behind it */
+    bool is_reporting;    /* a report that borrows buf and work is under way */
     uint8_t peer_version; /* of the last answer; 0: not known */
+    uint32_t turn;        /* calls started: tells one from the next at the same address */
     unsigned todo;
     hh_timer timer;
     hh_task task;
@@ -85,6 +91,8 @@ static inline hh_h1 *hh__h1_of(hh_conn *conn)
 void hh__h1_set_send(hh_h1 *h1, hh_h1_send send);
 void hh__h1_set_receive(hh_h1 *h1, hh_h1_receive receive);
 
+/* Gives back what only a call needs, or leaves that to the end of the report under way. */
+void hh__h1_release(hh_h1 *h1);
 /* Posts the task with one more thing to do. */
 void hh__h1_todo(hh_h1 *h1, unsigned todo);
 /* Moves the deadline to what the present states call for. */

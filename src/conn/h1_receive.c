@@ -40,14 +40,25 @@ static void fail(hh_h1 *h1, hh_status code, hh_phase phase, const char *problem)
 static void fail_no_memory(hh_h1 *h1)
 {
     hh_error error;
-    hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_BODY, "no memory to receive from %s",
-             h1->conn.remote);
+    hh__fail(&error, HH_ERR_NO_MEMORY,
+             h1->receive == HH_H1_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY,
+             "no memory to receive from %s", h1->conn.remote);
     hh__h1_fail(h1, &error);
+}
+
+/* After a report that borrowed buf or work. False: the call was cancelled or closed from within. */
+static bool end_report(hh_h1 *h1, const hh_call *call)
+{
+    h1->is_reporting = false;
+    if (h1->call == call)
+        return true;
+    hh__h1_release(h1);
+    return false;
 }
 
 static void follow(hh_h1 *h1, const hh_call *call, hh_flow flow)
 {
-    if (flow != HH_FLOW_PAUSE || h1->call != call || h1->is_paused)
+    if (!end_report(h1, call) || flow != HH_FLOW_PAUSE)
         return;
     h1->is_paused = true;
     if (hh__stream_listen(h1->stream, 0) != HH_OK)
@@ -111,8 +122,12 @@ static void take_information(hh_h1 *h1)
         fail(h1, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "too many informational responses");
         return;
     }
+    hh_call *call = h1->call;
     hh_head head = head_view(h1);
-    h1->call->ops->on_information(h1->call, &head);
+    h1->is_reporting = true;
+    call->ops->on_information(call, &head);
+    if (!end_report(h1, call))
+        return;
     h1->start += work->parser.head_length;
     bool is_continue = work->parser.status == 100;
     hh__h1_parser_reset(&work->parser);
@@ -136,6 +151,7 @@ static void take_final_head(hh_h1 *h1)
     hh__h1_set_receive(h1, HH_H1_RECEIVE_BODY);
     work->remaining = work->framing.kind == HH_FRAMING_LENGTH ? work->framing.length : 0;
     h1->start += work->parser.head_length;
+    h1->is_reporting = true;
     hh_flow flow = call->ops->on_head(call, &head);
     follow(h1, call, flow);
 }
@@ -174,6 +190,7 @@ static void take_body(hh_h1 *h1, size_t length)
     hh_slice data = {h1->buf->data + h1->start, length};
     h1->start += (uint32_t)length;
     call->body_bytes += length;
+    h1->is_reporting = true;
     hh_flow flow = call->ops->on_body(call, data, h1->buf);
     follow(h1, call, flow);
 }
@@ -191,6 +208,7 @@ static void take_chunked(hh_h1 *h1)
     case HH_CHUNKED_PIECE: {
         hh_call *call = h1->call;
         call->body_bytes += body.length;
+        h1->is_reporting = true;
         hh_flow flow = call->ops->on_body(call, body, h1->buf);
         follow(h1, call, flow);
         return;
@@ -271,7 +289,7 @@ static void on_end(hh_h1 *h1)
     const hh_call *call = h1->call;
     hh_error error;
     if (h1->receive == HH_H1_RECEIVE_HEAD) {
-        if (h1->has_send_error && call->received_bytes == 0)
+        if (h1->has_send_error && h1->start == h1->end)
             error = h1->work->failure;
         else if (h1->start == h1->end && h1->work->informational == 0)
             hh__fail(&error, HH_ERR_EMPTY_RESPONSE, HH_PHASE_HEADERS,
@@ -299,7 +317,7 @@ static void on_read_error(hh_h1 *h1)
 {
     hh_error error;
     bool is_head = h1->receive == HH_H1_RECEIVE_HEAD;
-    if (h1->has_send_error && h1->call->received_bytes == 0)
+    if (h1->has_send_error && is_head && h1->start == h1->end)
         error = h1->work->failure;
     else
         hh__stream_describe(h1->stream, is_head ? HH_PHASE_HEADERS : HH_PHASE_BODY, h1->conn.remote,
@@ -344,6 +362,7 @@ static void take_received(hh_h1 *h1, const target *where, size_t count)
         call->body_bytes += count;
         if (h1->work->framing.kind == HH_FRAMING_LENGTH)
             h1->work->remaining -= count;
+        h1->is_reporting = true;
         hh_flow flow = call->ops->on_placed(call, count);
         follow(h1, call, flow);
     } else {
@@ -357,7 +376,7 @@ static void take_received(hh_h1 *h1, const target *where, size_t count)
 static bool receive_once(hh_h1 *h1, size_t *budget)
 {
     const hh_call *call = h1->call;
-    uint64_t served = h1->conn.served;
+    uint32_t turn = h1->turn;
     target where;
     size_t count = 0;
     if (!choose_target(h1, &where)) {
@@ -376,21 +395,22 @@ static bool receive_once(hh_h1 *h1, size_t *budget)
     case HH_IO_OK:
         break;
     }
-    bool is_short = h1->stream->short_read_is_last && count < where.capacity;
+    h1->was_read_full = count == where.capacity;
+    bool is_short = h1->stream->short_read_is_last && !h1->was_read_full;
     *budget -= count < *budget ? count : *budget;
     take_received(h1, &where, count);
-    return h1->call == call && h1->conn.served == served && !h1->is_paused && !is_short;
+    return h1->call == call && h1->turn == turn && !h1->is_paused && !is_short;
 }
 
 void hh__h1_receive_ready(hh_h1 *h1)
 {
     const hh_call *call = h1->call;
-    uint64_t served = h1->conn.served;
+    uint32_t turn = h1->turn;
     size_t budget = HH_CONN_STEP_BYTES_MAX;
 
     if (h1->receive == HH_H1_RECEIVE_BODY || h1->start < h1->end)
         consume(h1, call); /* left over from a pause */
-    while (h1->call == call && h1->conn.served == served && !h1->is_paused && budget > 0 &&
+    while (h1->call == call && h1->turn == turn && !h1->is_paused && budget > 0 &&
            receive_once(h1, &budget))
         ;
     if (h1->receive == HH_H1_RECEIVE_CLOSED || h1->call == NULL)

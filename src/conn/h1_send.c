@@ -14,6 +14,8 @@
 #include "codec/h1_writer.h"
 #include "conn/h1_internal.h"
 
+#define PIECE_MIN_BYTES 1024
+
 bool hh__h1_has_unsent(const hh_h1 *h1)
 {
     const hh_conn_work *work = h1->work;
@@ -36,6 +38,7 @@ static void keep_send_error(hh_h1 *h1)
 static hh_io write_pieces(hh_h1 *h1, const struct iovec *pieces, int count, size_t *written)
 {
     *written = 0;
+    h1->was_written = true;
     hh_io io = hh__stream_write(h1->stream, pieces, count, written);
     if (io == HH_IO_OK) {
         h1->call->sent_bytes += *written;
@@ -84,6 +87,8 @@ static void memory_is_out(hh_h1 *h1)
         hh__h1_set_send(h1, HH_H1_SEND_DONE);
     } else if (call->expect == HH_EXPECT_CONTINUE) {
         hh__h1_set_send(h1, HH_H1_SEND_EXPECT);
+        if (h1->work->is_continued)
+            hh__h1_send_continue(h1);
     } else {
         hh__h1_set_send(h1, HH_H1_SEND_PUSHED);
         hh__h1_todo(h1, HH_H1_TODO_WANT_BODY);
@@ -163,6 +168,7 @@ void hh__h1_send_start(hh_h1 *h1)
 
 void hh__h1_send_continue(hh_h1 *h1)
 {
+    h1->work->is_continued = true;
     if (h1->send != HH_H1_SEND_EXPECT)
         return;
     if (h1->call->body_kind == HH_BODY_MEMORY) {
@@ -173,6 +179,19 @@ void hh__h1_send_continue(hh_h1 *h1)
         hh__h1_todo(h1, HH_H1_TODO_WANT_BODY);
     }
     hh__h1_flush(h1);
+}
+
+/* What a piece may need beside its bytes: a chunk's head and end, and the last chunk, so that
+ * ending a body whose bytes were taken can't fail. */
+#define FRAMING_BYTES (HH_CHUNK_HEAD_BYTES + sizeof HH_CHUNK_END + sizeof HH_CHUNK_LAST)
+
+/* Nothing is lost when there is no room. */
+static hh_status reserve(hh_bytes *out, size_t length)
+{
+    if (hh__bytes_reserve(out, length) != NULL)
+        return HH_OK;
+    out->status = HH_OK; /* what is held stays whole */
+    return HH_ERR_NO_MEMORY;
 }
 
 /* Sends one piece at once as far as the peer takes it, and keeps the rest, framing included. */
@@ -188,7 +207,7 @@ static hh_status push_piece(hh_h1 *h1, hh_slice data)
     size_t first = is_chunked ? 0 : 1;
     size_t written = 0;
 
-    if (hh__bytes_reserve(&work->out, head_length + data.length + 2) == NULL)
+    if (reserve(&work->out, data.length + FRAMING_BYTES) != HH_OK)
         return HH_ERR_NO_MEMORY;
     if (work->out.length == 0 &&
         write_pieces(h1, pieces + first, is_chunked ? 3 : 1, &written) != HH_IO_OK)
@@ -204,10 +223,40 @@ static hh_status push_piece(hh_h1 *h1, hh_slice data)
 static hh_status finish_push(hh_h1 *h1)
 {
     hh_conn_work *work = h1->work;
-    work->push_end = HH_PUSH_LAST;
-    if (h1->call->body_length == UINT64_MAX)
+    if (h1->call->body_length == UINT64_MAX) {
+        if (reserve(&work->out, sizeof HH_CHUNK_LAST) != HH_OK)
+            return HH_ERR_NO_MEMORY;
         hh__bytes_append_text(&work->out, HH_CHUNK_LAST);
-    return work->out.status;
+    }
+    work->push_end = HH_PUSH_LAST;
+    return HH_OK;
+}
+
+/* How many of `wanted` bytes the next piece takes; 0: nearly full, not worth a chunk. */
+static size_t piece_length(const hh_h1 *h1, size_t wanted)
+{
+    size_t held = h1->work->out.length + FRAMING_BYTES;
+    size_t room = held < HH_PUSH_BUFFER_MAX_BYTES ? (HH_PUSH_BUFFER_MAX_BYTES - held) / 2 : 0;
+    if (wanted <= room)
+        return wanted;
+    return room >= PIECE_MIN_BYTES ? room : 0;
+}
+
+/* Takes what there is room for; *taken tells how much, whatever comes of it. */
+static hh_status push_pieces(hh_h1 *h1, hh_slice data, size_t *taken)
+{
+    *taken = 0;
+    while (*taken < data.length && h1->send == HH_H1_SEND_PUSHED) {
+        size_t length = piece_length(h1, data.length - *taken);
+        if (length == 0)
+            break;
+        hh_status status = push_piece(h1, (hh_slice){data.data + *taken, length});
+        if (status != HH_OK)
+            return status;
+        *taken += length;
+        h1->call->pushed_bytes += length;
+    }
+    return HH_OK;
 }
 
 static hh_status check_push(const hh_h1 *h1, const hh_call *call, hh_slice data, hh_push_end end)
@@ -228,26 +277,18 @@ hh_status hh__h1_push(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end e
 {
     hh_h1 *h1 = hh__h1_of(conn);
     hh_status status = check_push(h1, call, data, end);
-    size_t taken = 0;
+    size_t taken;
     if (status != HH_OK)
         return status;
 
-    while (taken < data.length && h1->send == HH_H1_SEND_PUSHED) {
-        size_t room = HH_PUSH_BUFFER_MAX_BYTES - h1->work->out.length;
-        size_t length = data.length - taken < room / 2 ? data.length - taken : room / 2;
-        if (length < 1024 && length < data.length - taken)
-            break; /* nearly full: not worth a chunk */
-        status = push_piece(h1, (hh_slice){data.data + taken, length});
-        if (status != HH_OK)
-            return status;
-        taken += length;
-        call->pushed_bytes += length;
-    }
+    status = push_pieces(h1, data, &taken);
     if (taken == data.length && h1->send == HH_H1_SEND_PUSHED &&
         (end == HH_PUSH_LAST || call->pushed_bytes == call->body_length))
         status = finish_push(h1);
-    *accepted = taken;
+    if (status != HH_OK && taken == 0)
+        return status;
+    *accepted = taken; /* what was taken must not be pushed again, even if memory ended there */
     if (h1->send == HH_H1_SEND_PUSHED)
         hh__h1_flush(h1);
-    return status;
+    return HH_OK;
 }
