@@ -76,12 +76,17 @@ void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, co
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
+static bool is_draining(const hh_exchange *exchange)
+{
+    return exchange->winner != NULL && exchange->winner->state == HH_ATTEMPT_DRAINING;
+}
+
 static int64_t next_due(const hh_exchange *exchange)
 {
     int64_t due = exchange->total_due_ns;
-    bool is_queueing = exchange->state == HH_EXCHANGE_QUEUED && exchange->pool_due_ns != 0;
-    if (is_queueing && (due == 0 || exchange->pool_due_ns < due))
-        due = exchange->pool_due_ns;
+    bool is_waiting = exchange->state == HH_EXCHANGE_QUEUED || is_draining(exchange);
+    if (is_waiting && exchange->wait_due_ns != 0 && (due == 0 || exchange->wait_due_ns < due))
+        due = exchange->wait_due_ns;
     return due;
 }
 
@@ -108,6 +113,24 @@ static hh_phase present_phase(const hh_exchange *exchange)
     return attempt->call.sent_ns == 0 ? HH_PHASE_SEND : HH_PHASE_HEADERS;
 }
 
+/* The wait has lasted too long. True: the exchange has moved on, or ended. */
+static bool end_wait(hh_exchange *exchange, int64_t spent_ms)
+{
+    if (is_draining(exchange)) {
+        hh__exchange_drop_attempt(exchange, exchange->winner);
+        hh__exchange_follow(exchange);
+        return true;
+    }
+    /* The pool's deadline bounds waiting for a place, not the dial that was made for us. */
+    if (exchange->state != HH_EXCHANGE_QUEUED || exchange->waiter.dial != NULL)
+        return false;
+    hh__exchange_fail(exchange, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE,
+                      "no connection to %.*s came free within %" PRId64
+                      " ms: raise max_connections or the pool time-out",
+                      HH_SLICE_ARGS(hh_url_host(exchange->wire->url)), spent_ms);
+    return true;
+}
+
 static void on_due(hh_timer *timer)
 {
     hh_exchange *exchange = HH_CONTAINER_OF(timer, hh_exchange, timer);
@@ -123,18 +146,17 @@ static void on_due(hh_timer *timer)
             HH_SLICE_ARGS(hh_url_text(exchange->wire->url)), spent_ms, hh_phase_name(phase));
         return;
     }
-    /* The pool's deadline bounds waiting for a place, not the dial that was made for us. */
-    if (exchange->state == HH_EXCHANGE_QUEUED && exchange->pool_due_ns != 0 &&
-        exchange->pool_due_ns <= now) {
-        if (exchange->waiter.dial == NULL) {
-            hh__exchange_fail(exchange, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE,
-                              "no connection to %.*s came free within %" PRId64
-                              " ms: raise max_connections or the pool time-out",
-                              HH_SLICE_ARGS(hh_url_host(exchange->wire->url)), spent_ms);
+    if (exchange->wait_due_ns != 0 && exchange->wait_due_ns <= now) {
+        exchange->wait_due_ns = 0;
+        if (end_wait(exchange, spent_ms))
             return;
-        }
-        exchange->pool_due_ns = 0;
     }
+    set_timer(exchange);
+}
+
+void hh__exchange_bound_wait(hh_exchange *exchange, int64_t wait_ns)
+{
+    exchange->wait_due_ns = hh__loop_now(exchange->client->loop) + wait_ns;
     set_timer(exchange);
 }
 
@@ -167,8 +189,7 @@ static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
     exchange->waiter.on_failed = on_wait_failed;
     int64_t pool_ns = hh__timeout_ns(timeouts.pool_ms);
     if (pool_ns != 0) {
-        exchange->pool_due_ns = hh__loop_now(client->loop) + pool_ns;
-        set_timer(exchange);
+        hh__exchange_bound_wait(exchange, pool_ns);
         if (exchange->state == HH_EXCHANGE_FINISHED)
             return;
     }

@@ -68,7 +68,7 @@ struct hh_exchange {
     int64_t started_ns;
     int64_t hop_ns;       /* when the present hop began: started_ns, or the last redirect */
     int64_t total_due_ns; /* 0: none */
-    int64_t pool_due_ns;
+    int64_t wait_due_ns;  /* of QUEUED: the pool's; of a redirect's body being drained; 0: none */
     hh_timer timer;
     hh_link ready_link; /* in client->ready: to be resumed; or client->stalled */
     uint8_t state;      /* hh_exchange_state */
@@ -113,6 +113,8 @@ hh_exchange *hh__exchange_create(hh_client *client);
 /* Gives back what is left of a finished one, or of one that never began. */
 void hh__exchange_destroy(hh_exchange *exchange);
 void hh__exchange_store_finish(hh_exchange_store *store);
+/* Bounds the present wait: for a place, or for a redirect's body to end. May fail the exchange. */
+void hh__exchange_bound_wait(hh_exchange *exchange, int64_t wait_ns);
 /* Looks for a place for `exchange->wire`. */
 void hh__exchange_seek(hh_exchange *exchange);
 /* One more attempt on a lent connection, which it takes over. Attempts may race: the first final

@@ -182,6 +182,7 @@ void hh__exchange_follow(hh_exchange *exchange)
     exchange->wire = exchange->next_wire;
     exchange->next_wire = NULL;
     exchange->winner = NULL;
+    exchange->wait_due_ns = 0;
     exchange->hop_ns = hh__loop_now(exchange->client->loop);
     exchange->replays = 0;
     exchange->was_asked_resolve = false;
@@ -230,8 +231,10 @@ void hh__exchange_leave(hh_exchange *exchange)
     else
         remember_redirect(exchange);
     hh__attempt_enter(attempt, HH_ATTEMPT_DRAINING);
-    if (!is_long && attempt->call.sent_ns != 0)
-        return; /* on_done follows */
+    if (!is_long && attempt->call.sent_ns != 0) {
+        hh__exchange_bound_wait(exchange, (int64_t)HH_DRAIN_MAX_MS * 1000000);
+        return; /* on_done follows, or the end of that wait */
+    }
     hh__exchange_drop_attempt(exchange, attempt);
     hh__exchange_follow(exchange);
 }
