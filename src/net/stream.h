@@ -57,7 +57,8 @@ struct hh_stream {
     void (*on_ready)(hh_stream *stream,
                      unsigned ready); /* set by the owner; called in hh__loop_run only */
     bool short_read_is_last; /* a read of less than asked means: nothing more now (plain sockets) */
-    bool was_truncated; /* EOF came without the end that the protocol itself has (TLS close_notify) */
+    bool was_truncated; /* EOF came without the end that the protocol itself has (TLS close_notify)
+                         */
 };
 
 static inline hh_io hh__stream_read(hh_stream *stream, char *data, size_t capacity, size_t *count)
