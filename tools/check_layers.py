@@ -68,11 +68,13 @@ RULES = {
     # These look behind every door.
     "tests": allow(ENGINE + " support", "all"),
     "tests/cli": allow("support", "all"),
+    "tests/e2e": allow("support", "all"),
     "fuzz": allow(ENGINE, "all"),
 }
 # Folders where a header beside the file is included by its bare name, and further places for such.
 BARE_NAMES = {
-    "cli": [], "examples": [], "bench": [], "fuzz": [], "tests": [], "tests/cli": ["cli"],
+    "cli": [], "examples": [], "bench": [], "fuzz": [], "tests": [],
+    "tests/cli": ["cli"], "tests/e2e": ["tests/client"],
 }  # fmt: skip
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
