@@ -172,7 +172,8 @@ static bool must_give_way(const hh_pool *pool, const hh_origin *origin)
     if (other == origin)
         return false;
     const hh_waiter *own = first_waiter(origin);
-    const hh_waiter *theirs = first_waiter(other);
+    const hh_waiter *theirs =
+        HH_CONTAINER_OF(hh__list_first(&other->unbound), const hh_waiter, link);
     if (own == NULL)
         return true;
     int64_t now = hh__loop_now(pool->env->loop);
@@ -274,8 +275,6 @@ void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter)
         return;
     hh_origin *origin = waiter->origin;
     hh__pool_unbind(waiter);
-    if (first_waiter(origin) == NULL)
-        hh__list_remove(&origin->starved_link);
     hh__pool_rest(origin);
     hh__pool_pump_starved(pool);
 }
@@ -403,6 +402,8 @@ bool hh__pool_check(const hh_pool *pool)
         if (origin->idle_count > 0 && unbound > 0)
             return false;
         if (origin->open > pool->limits.max_per_origin)
+            return false;
+        if (hh__link_is_listed(&origin->starved_link) && unbound == 0)
             return false;
         open += origin->open;
         idle += origin->idle_count;

@@ -48,13 +48,15 @@ void hh__pool_unbind(hh_waiter *waiter)
     hh__list_remove(&waiter->link);
     origin->pool->waiting--;
     waiter->dial = NULL;
-    if (dial == NULL)
-        return;
-    dial->waiter = NULL;
-    list_spare(dial);
-    hh_link *next = hh__list_first(&origin->unbound);
-    if (next != NULL)
-        hh__pool_bind(dial, HH_CONTAINER_OF(next, hh_waiter, link));
+    if (dial != NULL) {
+        hh_link *next = hh__list_first(&origin->unbound);
+        dial->waiter = NULL;
+        list_spare(dial);
+        if (next != NULL)
+            hh__pool_bind(dial, HH_CONTAINER_OF(next, hh_waiter, link));
+    }
+    if (hh__list_is_empty(&origin->unbound))
+        hh__list_remove(&origin->starved_link);
 }
 
 /* Takes a dial off the books; its waiter must have been told or taken. */
