@@ -132,6 +132,8 @@ void hh__client_emit(hh_client *client, hh_event_node *node)
 void hh__client_make_ready(hh_client *client, hh_exchange *exchange)
 {
     hh__list_remove(&exchange->ready_link);
+    if (exchange->state == HH_EXCHANGE_FINISHED)
+        return; /* credit may come back long after the end */
     hh__list_push_back(&client->ready, &exchange->ready_link);
     hh__task_post(client->loop, &client->ready_task);
 }

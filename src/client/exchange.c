@@ -449,6 +449,8 @@ hh_exchange *hh__exchange_create(hh_client *client)
 void hh__exchange_destroy(hh_exchange *exchange)
 {
     hh_exchange_store *store = &exchange->client->exchanges;
+    assert(!hh__link_is_listed(&exchange->ready_link) &&
+           !hh__link_is_listed(&exchange->waiter.link) && exchange->attempts[0] == NULL);
     hh_response_destroy(exchange->response);
     hh_response_destroy(exchange->history);
     hh__free(exchange->error);
