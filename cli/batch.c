@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "files.h"
 #include "report.h"
+#include "sentence.h"
 #include "signals.h"
 
 /* Beside a socket and a file for each request. */
@@ -61,9 +62,13 @@ static hh_status create_client(batch_run *run)
     options.max_response_bytes = run->options.max_bytes;
     options.decoding = run->options.raw ? HH_DECODING_NONE : HH_DECODING_AUTO;
     hh_status status = hh_client_create_error(&options, &run->client, &error);
-    if (status != HH_OK)
-        cli_text_add_string(&run->problem, error.message);
-    return status;
+    if (status != HH_OK) {
+        cli_sentence_add(&run->problem, error.message, CLI_SCHEME_GIVEN);
+        return status;
+    }
+    const char *method = run->options.common.method;
+    return cli_common_check(&run->options.common, run->client, method != NULL ? method : "GET",
+                            &run->problem);
 }
 
 static hh_status open_all(batch_run *run, cli_exit *exit)
@@ -74,6 +79,8 @@ static hh_status open_all(batch_run *run, cli_exit *exit)
     *exit = CLI_EXIT_USAGE;
     if (status == HH_OK)
         status = batch_input_open(&run->input, options, &run->problem);
+    if (status == HH_OK)
+        status = create_client(run);
     if (status == HH_OK && options->output_directory != NULL)
         status = batch_directory_open(options->output_directory, &run->directory, &run->problem);
     if (status == HH_OK && run->directory >= 0)
@@ -83,8 +90,6 @@ static hh_status open_all(batch_run *run, cli_exit *exit)
                                     &run->resume, &run->problem);
     if (status == HH_OK)
         status = batch_hosts_init(&run->hosts, options->per_host);
-    if (status == HH_OK)
-        status = create_client(run);
     if (status == HH_ERR_NO_MEMORY) {
         cli_text_clear(&run->problem);
         cli_text_add_string(&run->problem, out_of_memory);

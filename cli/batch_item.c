@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "common.h"
+#include "sentence.h"
 
 void batch_item_destroy(batch_item *item)
 {
@@ -23,21 +23,9 @@ void batch_item_destroy(batch_item *item)
     free(item);
 }
 
-static hh_slice trim(hh_slice line)
-{
-    while (line.length > 0 && strchr(" \t\r", line.data[0]) != NULL && line.data[0] != '\0') {
-        line.data++;
-        line.length--;
-    }
-    while (line.length > 0 && line.data[line.length - 1] != '\0' &&
-           strchr(" \t\r", line.data[line.length - 1]) != NULL)
-        line.length--;
-    return line;
-}
-
 int batch_line_is_blank(hh_slice line)
 {
-    line = trim(line);
+    line = cli_trim(line);
     return line.length == 0 || line.data[0] == '#';
 }
 
@@ -84,19 +72,38 @@ static int looks_like_host(const char *text)
            (label == strlen("localhost") && strncmp(text, "localhost", label) == 0);
 }
 
+/* A lone word. It may still be a URL ("http:host"); if not, the engine says why. */
+static hh_status check_word(const char *text, cli_text *problem)
+{
+    hh_url *url;
+    hh_error error;
+    hh_status status = hh_url_parse(hh_slice_of(text), NULL, &url, &error);
+    if (status == HH_OK)
+        hh_url_destroy(url);
+    else
+        cli_sentence_add(problem, error.message, CLI_SCHEME_GIVEN);
+    return status;
+}
+
 static hh_status set_url(batch_item *item, const char *text, cli_text *problem)
 {
     cli_text url = {0};
-    hh_status status = cli_guess_scheme(text, &url);
-    int is_guessed = strcmp(cli_text_string(&url), text) != 0;
-    item->url = cli_text_take(&url);
-    if (status != HH_OK || item->url == NULL)
-        return HH_ERR_NO_MEMORY;
-    if (is_guessed && !looks_like_host(text)) {
-        cli_text_add_string(problem, "no URL");
-        return HH_ERR_INVALID_URL;
+    hh_status status = cli_guess_scheme(text, &url, &item->scheme);
+    if (status == HH_OK && item->scheme == CLI_SCHEME_GUESSED && !looks_like_host(text)) {
+        status = check_word(text, problem);
+        cli_text_clear(&url);
+        cli_text_add_string(&url, text);
+        item->scheme = CLI_SCHEME_GIVEN;
     }
-    return HH_OK;
+    item->url = cli_text_take(&url);
+    return item->url != NULL ? status : HH_ERR_NO_MEMORY;
+}
+
+const char *batch_item_typed_url(const batch_item *item)
+{
+    if (item->url == NULL || item->scheme == CLI_SCHEME_GIVEN)
+        return item->url;
+    return item->url + strlen(CLI_SCHEME_GUESS);
 }
 
 static hh_status wrong(cli_text *problem, const char *sentence)
@@ -250,7 +257,7 @@ hh_status batch_item_parse(hh_slice line, batch_item **out, cli_text *problem)
     batch_item *item = calloc(1, sizeof(*item));
     if (item == NULL)
         return HH_ERR_NO_MEMORY;
-    line = trim(line);
+    line = cli_trim(line);
     hh_status status = line.length > 0 && line.data[0] == '{' ? parse_json(item, line, problem)
                                                               : parse_text(item, line, problem);
     if (status == HH_ERR_NO_MEMORY) {

@@ -10,17 +10,20 @@
 #include "fields.h"
 #include "hash.h"
 #include "output.h"
+#include "typed_url.h"
 
 typedef struct batch_item {
     uint64_t index; /* place in the whole run, from 1 */
     uint64_t line;  /* in the list; 0: from the command line */
-    char *url;      /* with a scheme */
-    char *method;   /* NULL: the run's own */
-    char *id;       /* as JSON text; NULL: none */
+    char *url;      /* with a scheme, where it could be one */
+    cli_scheme scheme;
+    char *method; /* NULL: the run's own */
+    char *id;     /* as JSON text; NULL: none */
     cli_fields fields;
     cli_text body;
     int has_body;
     cli_hash key;     /* what --resume knows it by */
+    int is_invalid;   /* no request: it is reported under the URL as typed */
     int is_key_shown; /* the key can't be told from id or url: it stands in the result */
 
     char *file;  /* relative path inside the output directory; NULL: none */
@@ -35,6 +38,9 @@ typedef struct batch_item {
 } batch_item;
 
 void batch_item_destroy(batch_item *item);
+
+/* The URL as it stood in the line; NULL when none was found there. */
+const char *batch_item_typed_url(const batch_item *item);
 
 /* A line that holds no request: empty, or a '#' comment of a text list. */
 int batch_line_is_blank(hh_slice line);

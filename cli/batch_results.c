@@ -5,13 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "batch_directory.h"
 #include "clock.h"
 #include "files.h"
+#include "header_json.h"
 
 void batch_results_init(batch_results *results)
 {
@@ -70,54 +70,15 @@ hh_status batch_results_open(batch_results *results, const char *path, int direc
     return cli_resume_read(resume, results->results, path, problem);
 }
 
-static int same_name(hh_slice a, hh_slice b)
-{
-    return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
-}
-
-static void add_name(cli_text *out, hh_slice name)
-{
-    char lower[256];
-    if (name.length > sizeof(lower)) {
-        cli_text_add_json(out, name);
-        return;
-    }
-    for (size_t i = 0; i < name.length; i++) {
-        char byte = name.data[i];
-        lower[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
-    }
-    hh_slice text = {lower, name.length};
-    cli_text_add_json(out, text);
-}
-
-/* {"name": ["value", ...]}: names in lower case, each once. A head has 256 fields at most. */
 static void add_headers(cli_text *out, const hh_response *response)
 {
+    hh_field fields[CLI_HEADER_FIELDS_MAX];
     size_t count = hh_response_field_count(response);
-    const char *separator = "";
-    cli_text_add_char(out, '{');
-    for (size_t i = 0; i < count; i++) {
-        hh_field field = hh_response_field_at(response, i);
-        size_t first = 0;
-        while (first < i && !same_name(hh_response_field_at(response, first).name, field.name))
-            first++;
-        if (first < i)
-            continue;
-        cli_text_add_string(out, separator);
-        separator = ",";
-        add_name(out, field.name);
-        cli_text_add_string(out, ":[");
-        cli_text_add_json(out, field.value);
-        for (size_t k = i + 1; k < count; k++) {
-            hh_field other = hh_response_field_at(response, k);
-            if (same_name(other.name, field.name)) {
-                cli_text_add_char(out, ',');
-                cli_text_add_json(out, other.value);
-            }
-        }
-        cli_text_add_char(out, ']');
-    }
-    cli_text_add_char(out, '}');
+    if (count > CLI_HEADER_FIELDS_MAX)
+        count = CLI_HEADER_FIELDS_MAX;
+    for (size_t i = 0; i < count; i++)
+        fields[i] = hh_response_field_at(response, i);
+    cli_header_json_add(out, fields, count, ",");
 }
 
 static void add_ms(cli_text *out, const char *name, uint64_t nanoseconds)
@@ -174,7 +135,7 @@ static void add_string_or_null(cli_text *out, const char *string)
 static void add_identity(cli_text *out, const batch_item *item)
 {
     cli_text_printf(out, "{\"id\":%s,\"url\":", item->id != NULL ? item->id : "null");
-    add_string_or_null(out, item->url);
+    add_string_or_null(out, item->is_invalid ? batch_item_typed_url(item) : item->url);
     if (item->is_key_shown) {
         cli_text_add_string(out, ",\"key\":\"");
         cli_key_add(out, item->key);

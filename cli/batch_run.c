@@ -15,7 +15,15 @@
 
 #include "batch_directory.h"
 #include "clock.h"
+#include "sentence.h"
 #include "signals.h"
+
+/* Gives an item back, with the body bytes counted for it. */
+static void drop_item(batch_run *run, batch_item *item)
+{
+    run->body_bytes -= item->body.length;
+    batch_item_destroy(item);
+}
 
 static void stop(batch_run *run, batch_stop why)
 {
@@ -42,11 +50,11 @@ static void report(batch_run *run, const batch_item *item, const hh_response *re
         break_off(run, "out of memory");
 }
 
-static void report_invalid(batch_run *run, const batch_item *item, hh_status code,
-                           const char *sentence)
+static void report_invalid(batch_run *run, batch_item *item, hh_status code, const char *sentence)
 {
     batch_failure failure = {hh_category_name(HH_CATEGORY_CLIENT), hh_phase_name(HH_PHASE_NONE),
                              hh_status_name(code), sentence};
+    item->is_invalid = 1;
     batch_summary_add_invalid(run->summary, item->line, sentence);
     report(run, item, NULL, &failure);
 }
@@ -58,7 +66,7 @@ static hh_status locate(batch_run *run, batch_item *item, cli_text *problem)
     hh_error error;
     hh_status status = hh_url_parse(hh_slice_of(item->url), NULL, &url, &error);
     if (status != HH_OK) {
-        cli_text_add_string(problem, error.message);
+        cli_sentence_add(problem, error.message, item->scheme);
         return status;
     }
     cli_text text = {0};
@@ -82,18 +90,18 @@ static void take_item(batch_run *run, batch_item *item, cli_text *problem)
     hh_status status = locate(run, item, problem);
     if (status != HH_OK && status != HH_ERR_NO_MEMORY) {
         report_invalid(run, item, status, cli_text_string(problem));
-        batch_item_destroy(item);
+        drop_item(run, item);
         return;
     }
     if (status == HH_OK && run->options.resume && cli_resume_has(&run->resume, item->key)) {
         run->summary->skipped++;
-        batch_item_destroy(item);
+        drop_item(run, item);
         return;
     }
     if (status == HH_OK)
         status = batch_hosts_admit(&run->hosts, item);
     if (status != HH_OK) {
-        batch_item_destroy(item);
+        drop_item(run, item);
         break_off(run, "out of memory");
     }
 }
@@ -105,13 +113,15 @@ static int has_read(batch_run *run)
     cli_text problem = {0};
     batch_input_result result = batch_input_next(&run->input, &item, &problem);
     run->is_input_waiting = result == BATCH_INPUT_WAIT;
+    if (item != NULL)
+        run->body_bytes += item->body.length;
     switch (result) {
     case BATCH_INPUT_ITEM:
         take_item(run, item, &problem);
         break;
     case BATCH_INPUT_INVALID:
         report_invalid(run, item, HH_ERR_INVALID_URL, cli_text_string(&problem));
-        batch_item_destroy(item);
+        drop_item(run, item);
         break;
     case BATCH_INPUT_WAIT:
         break;
@@ -130,14 +140,11 @@ static hh_status configure(const batch_run *run, const batch_item *item, hh_requ
                            cli_text *problem)
 {
     hh_status status = cli_common_apply(&run->options.common, request, problem);
-    if (status == HH_OK) {
-        const cli_field *culprit = NULL;
-        status = cli_fields_apply(&item->fields, request, &culprit);
-        if (status != HH_OK && culprit != NULL)
-            cli_text_printf(problem, "the header field '%s' can't be set", culprit->name);
-    }
+    if (status == HH_OK)
+        status = cli_fields_apply(&item->fields, request, problem);
     if (status == HH_OK && item->has_body)
-        status = hh_request_set_body_copy(request, cli_text_string(&item->body), item->body.length);
+        status =
+            hh_request_set_body_borrowed(request, cli_text_string(&item->body), item->body.length);
     return status;
 }
 
@@ -151,7 +158,7 @@ static hh_status submit(batch_run *run, batch_item *item, cli_text *problem)
         hh_request_create_slice(run->client, hh_slice_of(method != NULL ? method : "GET"),
                                 hh_slice_of(item->url), &request, &error);
     if (status != HH_OK) {
-        cli_text_add_string(problem, error.message);
+        cli_sentence_add(problem, error.message, item->scheme);
         return status;
     }
     status = configure(run, item, request, problem);
@@ -177,18 +184,33 @@ static void start(batch_run *run, batch_item *item)
             break_off(run, "out of memory");
         else if (run->stop == BATCH_STOP_NOT)
             report_invalid(run, item, status, cli_text_string(&problem));
-        batch_item_destroy(item);
+        drop_item(run, item);
     }
     cli_text_finish(&problem);
 }
 
-/* Starts requests until all places are taken, the pace says wait, or nothing is left to start. */
+static int may_read(const batch_run *run)
+{
+    return !run->is_input_over && run->hosts.waiting < BATCH_WAITING_MAX &&
+           run->body_bytes < BATCH_BODY_BYTES_MAX;
+}
+
+/* Starts requests until all places are taken, the pace says wait, nothing is left to start, or this
+ * turn has read enough. */
 static void fill(batch_run *run)
 {
+    unsigned reads = 0;
     run->pace_wait_ns = 0;
+    run->is_input_left = 0;
     while (run->stop == BATCH_STOP_NOT && run->in_flight < run->options.concurrency) {
         if (run->hosts.ready == NULL) {
-            if (run->is_input_over || run->hosts.waiting >= BATCH_WAITING_MAX || !has_read(run))
+            if (!may_read(run))
+                return;
+            if (reads++ == BATCH_READS_MAX) {
+                run->is_input_left = 1;
+                return;
+            }
+            if (!has_read(run))
                 return;
             continue;
         }
@@ -209,7 +231,8 @@ static void fail_file(batch_run *run, batch_item *item, int os_error)
 
 static void on_headers(batch_run *run, batch_item *item, const hh_response *response)
 {
-    item->is_dropped = run->options.common.fail && hh_response_status(response) >= 400;
+    item->is_dropped = (run->options.common.fail && hh_response_status(response) >= 400) ||
+                       cli_common_refuses(&run->options.common, response);
     if (item->file == NULL || item->is_dropped)
         return;
     if (cli_output_open_temporary(&item->output, run->directory) != HH_OK)
@@ -236,7 +259,7 @@ static void end_item(batch_run *run, batch_item *item, const hh_response *respon
     run->in_flight--;
     if (item->place != NULL)
         batch_hosts_release(&run->hosts, item->place);
-    batch_item_destroy(item);
+    drop_item(run, item);
 }
 
 static void describe_file_failure(const batch_item *item, int os_error, cli_text *sentence,
@@ -249,20 +272,29 @@ static void describe_file_failure(const batch_item *item, int os_error, cli_text
     failure->message = cli_text_string(sentence);
 }
 
+static void describe_status_failure(int status, cli_text *sentence, batch_failure *failure)
+{
+    cli_text_printf(sentence, "the server answered %d", status);
+    failure->class = hh_category_name(status >= 500 ? HH_CATEGORY_SERVER : HH_CATEGORY_CLIENT);
+    failure->phase = hh_phase_name(HH_PHASE_HEADERS);
+    failure->code = "HTTP_STATUS";
+    failure->message = cli_text_string(sentence);
+}
+
 static void on_done(batch_run *run, batch_item *item, const hh_response *response)
 {
+    static const batch_failure refused = {"protocol", "redirect", "HH_ERR_TOO_MANY_REDIRECTS",
+                                          cli_common_refusal};
     batch_failure failure = {NULL, NULL, NULL, NULL};
     cli_text sentence = {0};
     int status = hh_response_status(response);
     batch_summary_add_answer(run->summary, status, hh_response_timings(response).total_ns);
     if (item->os_error != 0) {
         describe_file_failure(item, item->os_error, &sentence, &failure);
+    } else if (cli_common_refuses(&run->options.common, response)) {
+        failure = refused;
     } else if (run->options.common.fail && status >= 400) {
-        cli_text_printf(&sentence, "the server answered %d", status);
-        failure.class = hh_category_name(status >= 500 ? HH_CATEGORY_SERVER : HH_CATEGORY_CLIENT);
-        failure.phase = hh_phase_name(HH_PHASE_HEADERS);
-        failure.code = "HTTP_STATUS";
-        failure.message = cli_text_string(&sentence);
+        describe_status_failure(status, &sentence, &failure);
     } else if (item->output.kind != CLI_OUTPUT_CLOSED &&
                batch_directory_place(run->directory, &item->output, item->file) != HH_OK) {
         describe_file_failure(item, item->output.os_error, &sentence, &failure);
@@ -275,7 +307,7 @@ static void on_error(batch_run *run, batch_item *item, const hh_error *error,
                      const hh_response *response)
 {
     batch_failure failure = {hh_category_name(error->category), hh_phase_name(error->phase),
-                             hh_status_name(error->code), error->message};
+                             hh_status_name(error->code), NULL};
     cli_text sentence = {0};
     if (item->os_error != 0) {
         describe_file_failure(item, item->os_error, &sentence, &failure);
@@ -284,8 +316,11 @@ static void on_error(batch_run *run, batch_item *item, const hh_error *error,
         /* Neither done nor failed: --resume takes it up again. */
         run->summary->cancelled++;
         run->in_flight--;
-        batch_item_destroy(item);
+        drop_item(run, item);
         return;
+    } else {
+        cli_sentence_add(&sentence, error->message, item->scheme);
+        failure.message = cli_text_string(&sentence);
     }
     end_item(run, item, response, &failure);
     cli_text_finish(&sentence);
@@ -387,7 +422,7 @@ void batch_run_loop(batch_run *run)
         int is_idle = run->is_input_over && run->hosts.ready == NULL && run->hosts.waiting == 0;
         if (run->in_flight == 0 && (is_idle || run->stop != BATCH_STOP_NOT))
             break;
-        step(run, events > 0 ? 0 : wait_ms(run));
+        step(run, events > 0 || run->is_input_left ? 0 : wait_ms(run));
         events = take_events(run);
         flush(run);
         draw(run);

@@ -2,7 +2,9 @@
  * batch_run.h - the run of a batch: what it holds, and the loop that drives it.
  *
  * At most `concurrency` requests exist in the engine, and a bounded number of items wait for their
- * host; the list is read only as places become free. Each item is reported once, as it ends.
+ * host, with a bounded number of body bytes; the list is read only as places become free, and only
+ * so far at a time, so that results are written and signals seen however little of it is sent. Each
+ * item is reported once, as it ends.
  */
 #ifndef CLI_BATCH_RUN_H
 #define CLI_BATCH_RUN_H
@@ -18,6 +20,10 @@
 
 /* Items that may wait for their host, beside those in flight. */
 #define BATCH_WAITING_MAX 4096
+/* Request bodies held, waiting and in flight; one more item is let in below this. */
+#define BATCH_BODY_BYTES_MAX ((size_t)64 << 20)
+/* Lines read before the results are written and the signals looked at. */
+#define BATCH_READS_MAX 1024
 
 typedef enum batch_stop {
     BATCH_STOP_NOT = 0,
@@ -40,8 +46,10 @@ typedef struct batch_run {
     cli_text problem;
     int directory; /* -1: none */
     size_t in_flight;
+    size_t body_bytes; /* of the requests held */
     int is_input_over;
     int is_input_waiting; /* the list has nothing yet */
+    int is_input_left;    /* the last turn ended before the list or the places did */
     uint64_t pace_wait_ns;
     batch_stop stop;
 } batch_run;

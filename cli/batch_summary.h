@@ -29,7 +29,7 @@ typedef struct batch_summary {
     uint64_t statuses[BATCH_STATUSES];
     batch_class_count classes[BATCH_CLASSES_MAX];
     uint64_t invalid_lines[BATCH_INVALID_SHOWN];
-    char invalid_reasons[BATCH_INVALID_SHOWN][96];
+    char invalid_reasons[BATCH_INVALID_SHOWN][HH_ERROR_MESSAGE_BYTES];
     cli_histogram latency_us;
 } batch_summary;
 

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ static const cli_option request_options[] = {
      "'Name: value'; 'Name;' sends it empty, 'Name:' leaves it out, @FILE reads a file"},
     {'A', "user-agent", CLI_OPTION_TEXT, FIELD(user_agent), 0, "NAME", "User-Agent to send"},
     {'e', "referer", CLI_OPTION_TEXT, FIELD(referer), 0, "URL", "Referer to send"},
-    {'u', "user", CLI_OPTION_TEXT, FIELD(user), 0, "USER:PASSWORD", "basic authentication"},
+    {'u', "user", CLI_OPTION_SECRET, FIELD(user), 0, "USER:PASSWORD", "basic authentication"},
     {'L', "location", CLI_OPTION_FLAG, FIELD(follow), 1, NULL, "follow redirects"},
     {0, "max-redirs", CLI_OPTION_TEXT, FIELD(max_redirects_text), 0, "N",
      "follow at most N redirects (20)"},
@@ -37,9 +38,9 @@ static const cli_option connection_options[] = {
     {0, "cacert", CLI_OPTION_TEXT, FIELD(ca_file), 0, "FILE",
      "trust these CAs (PEM) instead of the system's"},
     {0, "capath", CLI_OPTION_TEXT, FIELD(ca_directory), 0, "DIR", "the same, a hashed directory"},
-    {'E', "cert", CLI_OPTION_TEXT, FIELD(cert), 0, "FILE[:PASSWORD]", "client certificate, PEM"},
+    {'E', "cert", CLI_OPTION_SECRET, FIELD(cert), 0, "FILE[:PASSWORD]", "client certificate, PEM"},
     {0, "key", CLI_OPTION_TEXT, FIELD(key), 0, "FILE", "its private key, PEM"},
-    {0, "pass", CLI_OPTION_TEXT, FIELD(key_password), 0, "PHRASE", "the key's password"},
+    {0, "pass", CLI_OPTION_SECRET, FIELD(key_password), 0, "PHRASE", "the key's password"},
     {0, "tlsv1.2", CLI_OPTION_FLAG, FIELD(min_tls), HH_TLS_1_2, NULL, "TLS 1.2 or later"},
     {0, "tlsv1.3", CLI_OPTION_FLAG, FIELD(min_tls), HH_TLS_1_3, NULL, "TLS 1.3 or later"},
     {0, "http1.1", CLI_OPTION_FLAG, FIELD(http11), 1, NULL, "speak HTTP/1.1"},
@@ -78,9 +79,12 @@ void cli_common_finish(cli_common *common)
     cli_list_finish(&common->resolve);
     cli_fields_finish(&common->fields);
     free(common->user_name);
-    free(common->password);
+    cli_secret_finish(common->password);
+    cli_secret_finish(common->user);
+    cli_secret_finish(common->cert);
+    cli_secret_finish(common->key_password);
     free(common->cert_file);
-    free(common->cert_password);
+    cli_secret_finish(common->cert_password);
     free(common->resolve_texts);
 }
 
@@ -99,8 +103,29 @@ static hh_status prepare_fields(cli_common *common, cli_text *problem)
     return HH_OK;
 }
 
-static hh_status prepare_user(cli_common *common)
+static hh_status ask_password(cli_common *common, cli_text *problem)
 {
+    char prompt[160];
+    /* Without a terminal getpass would take a line of standard input, which has other uses. */
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal < 0) {
+        cli_text_printf(problem, "option -u has no password for '%s', and no terminal to ask at",
+                        common->user);
+        return HH_ERR_INVALID_ARGUMENT;
+    }
+    close(terminal);
+    snprintf(prompt, sizeof(prompt), "Password of '%.100s': ", common->user);
+    char *typed = getpass(prompt);
+    common->user_name = strdup(common->user);
+    common->password = strdup(typed != NULL ? typed : "");
+    if (typed != NULL)
+        explicit_bzero(typed, strlen(typed));
+    return HH_OK;
+}
+
+static hh_status prepare_user(cli_common *common, cli_text *problem)
+{
+    hh_status status = HH_OK;
     if (common->user == NULL)
         return HH_OK;
     const char *colon = strchr(common->user, ':');
@@ -108,12 +133,10 @@ static hh_status prepare_user(cli_common *common)
         common->user_name = strndup(common->user, (size_t)(colon - common->user));
         common->password = strdup(colon + 1);
     } else {
-        char prompt[160];
-        snprintf(prompt, sizeof(prompt), "Password of '%.100s': ", common->user);
-        char *typed = getpass(prompt);
-        common->user_name = strdup(common->user);
-        common->password = strdup(typed != NULL ? typed : "");
+        status = ask_password(common, problem);
     }
+    if (status != HH_OK)
+        return status;
     return common->user_name != NULL && common->password != NULL ? HH_OK : HH_ERR_NO_MEMORY;
 }
 
@@ -204,7 +227,7 @@ hh_status cli_common_prepare(cli_common *common, cli_exit *exit, cli_text *probl
     if (status == HH_OK)
         status = check_files(common, exit, problem);
     if (status == HH_OK)
-        status = prepare_user(common);
+        status = prepare_user(common, problem);
     if (status == HH_ERR_NO_MEMORY) {
         *exit = CLI_EXIT_NO_MEMORY;
         cli_text_add_string(problem, "out of memory");
@@ -254,38 +277,39 @@ void cli_common_client_options(const cli_common *common, hh_client_options *out)
 
 hh_status cli_common_apply(const cli_common *common, hh_request *request, cli_text *problem)
 {
-    hh_status status = HH_OK;
     if (common->user_name != NULL && !cli_fields_has(&common->fields, "authorization")) {
-        status = hh_request_set_basic_auth(request, common->user_name, common->password);
+        hh_status status = hh_request_set_basic_auth(request, common->user_name, common->password);
         if (status != HH_OK) {
             cli_text_add_string(problem, "the user name or password of -u can't be sent");
             return status;
         }
     }
-    const cli_field *culprit = NULL;
-    status = cli_fields_apply(&common->fields, request, &culprit);
-    if (status != HH_OK && culprit != NULL)
-        cli_text_printf(problem, "the header field '%s' can't be set: %s", culprit->name,
-                        status == HH_ERR_NO_MEMORY ? "out of memory"
-                        : status == HH_ERR_LIMIT
-                            ? "too many fields, or too long"
-                            : "it is the engine's own, or holds a forbidden character");
+    return cli_fields_apply(&common->fields, request, problem);
+}
+
+hh_status cli_common_check(const cli_common *common, hh_client *client, const char *method,
+                           cli_text *problem)
+{
+    hh_request *request;
+    hh_error error;
+    hh_status status = hh_request_create_slice(client, hh_slice_of(method),
+                                               hh_slice_of("http://localhost/"), &request, &error);
+    if (status != HH_OK) {
+        cli_text_add_string(problem, error.message);
+        return status;
+    }
+    status = cli_common_apply(common, request, problem);
+    hh_request_destroy(request);
     return status;
 }
 
-static int has_scheme(const char *text)
-{
-    size_t length =
-        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
-    return length > 0 && strncmp(text + length, "://", 3) == 0;
-}
+const char cli_common_refusal[] = "more redirects than --max-redirs allows (0)";
 
-hh_status cli_guess_scheme(const char *text, cli_text *out)
+int cli_common_refuses(const cli_common *common, const hh_response *response)
 {
-    while (*text == ' ' || *text == '\t')
-        text++;
-    if (!has_scheme(text))
-        cli_text_add_string(out, "http://");
-    cli_text_add_string(out, text);
-    return cli_text_is_good(out) ? HH_OK : HH_ERR_NO_MEMORY;
+    int status = hh_response_status(response);
+    int is_redirect =
+        status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    return is_redirect && common->follow && common->no_redirects &&
+           hh_response_header(response, "location").data != NULL;
 }

@@ -13,16 +13,16 @@ typedef struct cli_common {
     cli_list header_list;
     const char *user_agent;
     const char *referer;
-    const char *user;
+    char *user;
     int follow;
     const char *max_redirects_text;
     int fail;
     int insecure;
     const char *ca_file;
     const char *ca_directory;
-    const char *cert;
+    char *cert;
     const char *key;
-    const char *key_password;
+    char *key_password;
     int min_tls;
     int http11;
     cli_list resolve;
@@ -61,10 +61,16 @@ cli_exit cli_common_exit(const cli_common *common, hh_status status);
 /* Fills `out` as far as these options say; it borrows from `common`. */
 void cli_common_client_options(const cli_common *common, hh_client_options *out);
 
-/* Puts fields, user and redirects onto `request`. */
+/* Puts fields and user onto `request`. */
 hh_status cli_common_apply(const cli_common *common, hh_request *request, cli_text *problem);
 
-/* `text` with "http://" before it when it has no scheme, as curl guesses. HH_ERR_NO_MEMORY. */
-hh_status cli_guess_scheme(const char *text, cli_text *out);
+/* Whether a request with these options could be sent at all, known before any is: `problem` says
+ * why not. */
+hh_status cli_common_check(const cli_common *common, hh_client *client, const char *method,
+                           cli_text *problem);
+
+/* Whether `response` is a redirect that --max-redirs 0 makes an error. */
+int cli_common_refuses(const cli_common *common, const hh_response *response);
+extern const char cli_common_refusal[];
 
 #endif

@@ -3,7 +3,8 @@
  *
  * All that can be known before sending is checked before sending: options, files to read,
  * directories to write. Then each URL has its tries (transfer.c, retry.c), its error sentence and
- * its -w text. The exit status is the last failure's, 0 when there was none.
+ * its -w text. The exit status is the last failure's, 0 when there was none: curl's is that of the
+ * last URL, but a failure that a later success hides is of no use to a script.
  */
 #include "fetch.h"
 
@@ -17,6 +18,7 @@
 #include "files.h"
 #include "remote_name.h"
 #include "report.h"
+#include "sentence.h"
 #include "signals.h"
 #include "transfer.h"
 #include "writeout.h"
@@ -25,6 +27,7 @@
 typedef struct fetch_target {
     const char *given;
     char *url;
+    cli_scheme scheme;
     char *path; /* NULL: standard output */
     int is_output_chosen;
 } fetch_target;
@@ -54,7 +57,7 @@ static hh_status add_query(const fetch_options *options, const char *url, cli_te
 static hh_status prepare_url(const fetch_options *options, fetch_target *target)
 {
     cli_text url = {0};
-    hh_status status = cli_guess_scheme(target->given, &url);
+    hh_status status = cli_guess_scheme(target->given, &url, &target->scheme);
     if (status == HH_OK && options->get && options->body.is_present) {
         cli_text whole = {0};
         status = add_query(options, cli_text_string(&url), &whole);
@@ -133,12 +136,22 @@ static hh_status prepare_targets(fetch_session *session, cli_exit *exit, cli_tex
     return HH_OK;
 }
 
-static hh_status create_client(fetch_session *session, hh_error *error)
+/* Before the first request: what is wrong with all of them. */
+static hh_status create_client(fetch_session *session, cli_exit *exit, cli_text *problem)
 {
+    const cli_common *common = &session->options.common;
+    hh_error error;
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
-    cli_common_client_options(&session->options.common, &options);
+    cli_common_client_options(common, &options);
     options.max_response_bytes = session->options.max_bytes;
-    return hh_client_create_error(&options, &session->client, error);
+    hh_status status = hh_client_create_error(&options, &session->client, &error);
+    if (status != HH_OK)
+        cli_sentence_add(problem, error.message, CLI_SCHEME_GIVEN);
+    else
+        status = cli_common_check(common, session->client, session->options.method, problem);
+    if (status != HH_OK)
+        *exit = cli_common_exit(common, status);
+    return status;
 }
 
 static cli_progress_style choose_style(const fetch_options *options, const fetch_target *target)
@@ -282,6 +295,7 @@ static void prepare_transfer(const fetch_session *session, const fetch_target *t
     transfer->client = session->client;
     transfer->options = &session->options;
     transfer->url = target->url;
+    transfer->scheme = target->scheme;
     transfer->output_path = target->path;
     transfer->is_output_chosen = target->is_output_chosen;
     cli_progress_start(&transfer->progress, choose_style(&session->options, target));
@@ -342,6 +356,8 @@ static cli_exit run_all(const fetch_session *session)
             exit = one;
         if (cli_signals_received() != CLI_EXIT_OK)
             return cli_signals_received();
+        if (exit != CLI_EXIT_OK && session->options.fail_early)
+            return exit;
     }
     return exit;
 }
@@ -349,20 +365,14 @@ static cli_exit run_all(const fetch_session *session)
 static cli_exit run_session(fetch_session *session)
 {
     cli_text problem = {0};
-    hh_error error;
-    memset(&error, 0, sizeof(error));
     cli_exit exit = CLI_EXIT_USAGE;
     hh_status status = fetch_options_prepare(&session->options, &exit, &problem);
     if (status == HH_OK)
         status = prepare_targets(session, &exit, &problem);
     if (status == HH_OK) {
-        status = create_client(session, &error);
-        if (status == HH_OK) {
+        status = create_client(session, &exit, &problem);
+        if (status == HH_OK)
             exit = run_all(session);
-        } else {
-            exit = cli_common_exit(&session->options.common, status);
-            cli_text_add_string(&problem, error.message);
-        }
     }
     if (status == HH_ERR_NO_MEMORY) {
         cli_report_failure(CLI_EXIT_NO_MEMORY, "out of memory");

@@ -50,6 +50,8 @@ static const cli_option output_options[] = {
      "accepted; output is never held back"},
     {0, "fail-with-body", CLI_OPTION_FLAG, FIELD(fail_with_body), 1, NULL,
      "as -f, but keep the body"},
+    {0, "fail-early", CLI_OPTION_FLAG, FIELD(fail_early), 1, NULL,
+     "stop at the first URL that fails"},
     {0, "max-filesize", CLI_OPTION_SIZE, FIELD(max_bytes), 0, "BYTES",
      "an answer may have so many bytes; k, M and G are understood"},
 };
@@ -119,6 +121,12 @@ hh_status fetch_options_parse(fetch_options *options, int argc, char **argv, cli
     }
     if (options->head && options->data.count > 0 && !options->get) {
         cli_text_add_string(problem, "-I and a body exclude each other");
+        return HH_ERR_INVALID_ARGUMENT;
+    }
+    const char *referer = options->common.referer;
+    if (referer != NULL && strlen(referer) >= 5 &&
+        strcmp(referer + strlen(referer) - 5, ";auto") == 0) {
+        cli_text_add_string(problem, "option -e can't set the referer of redirects (;auto)");
         return HH_ERR_INVALID_ARGUMENT;
     }
     if (options->common.fail && options->fail_with_body) {

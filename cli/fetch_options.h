@@ -28,6 +28,7 @@ typedef struct fetch_options {
     int show_error;
     int verbose;
     int fail_with_body;
+    int fail_early;
     int compressed;
     int no_meter;
     int bar;

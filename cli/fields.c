@@ -53,17 +53,6 @@ hh_status cli_fields_add(cli_fields *fields, hh_slice name, hh_slice value, cli_
     return HH_OK;
 }
 
-static hh_slice trim(hh_slice slice)
-{
-    while (slice.length > 0 && strchr(" \t\r", slice.data[0]) != NULL) {
-        slice.data++;
-        slice.length--;
-    }
-    while (slice.length > 0 && strchr(" \t\r", slice.data[slice.length - 1]) != NULL)
-        slice.length--;
-    return slice;
-}
-
 static hh_status add_line(cli_fields *fields, hh_slice line, cli_text *problem)
 {
     const hh_slice none = {"", 0};
@@ -71,14 +60,14 @@ static hh_status add_line(cli_fields *fields, hh_slice line, cli_text *problem)
     if (colon != NULL && colon > line.data) {
         hh_slice name = {line.data, (size_t)(colon - line.data)};
         hh_slice value = {colon + 1, line.length - name.length - 1};
-        value = trim(value);
-        return cli_fields_add(fields, trim(name), value,
+        value = cli_trim(value);
+        return cli_fields_add(fields, cli_trim(name), value,
                               value.length > 0 ? CLI_FIELD_SEND : CLI_FIELD_REMOVE);
     }
-    line = trim(line);
+    line = cli_trim(line);
     if (colon == NULL && line.length > 1 && line.data[line.length - 1] == ';') {
         hh_slice name = {line.data, line.length - 1};
-        return cli_fields_add(fields, trim(name), none, CLI_FIELD_SEND);
+        return cli_fields_add(fields, cli_trim(name), none, CLI_FIELD_SEND);
     }
     cli_text_printf(problem, "'%.*s' is no header field: write 'Name: value'", HH_SLICE_ARGS(line));
     return HH_ERR_INVALID_ARGUMENT;
@@ -93,7 +82,7 @@ static hh_status add_file(cli_fields *fields, const char *path, cli_text *proble
         const char *newline = memchr(rest.data, '\n', rest.length);
         size_t length = newline != NULL ? (size_t)(newline - rest.data) : rest.length;
         hh_slice line = {rest.data, length};
-        if (trim(line).length > 0)
+        if (cli_trim(line).length > 0)
             status = add_line(fields, line, problem);
         size_t taken = length + (newline != NULL);
         rest.data += taken;
@@ -124,21 +113,32 @@ int cli_fields_has(const cli_fields *fields, const char *name)
     return has_before(fields, fields->count, name);
 }
 
-hh_status cli_fields_apply(const cli_fields *fields, hh_request *request, const cli_field **culprit)
+static hh_status apply(const cli_fields *fields, size_t index, hh_request *request)
+{
+    const cli_field *field = &fields->fields[index];
+    if (field->action == CLI_FIELD_REMOVE)
+        return hh_request_remove_header(request, field->name);
+    if (has_before(fields, index, field->name))
+        return hh_request_add_header(request, hh_slice_of(field->name), hh_slice_of(field->value));
+    return hh_request_set_header(request, field->name, field->value);
+}
+
+static const char *reason(hh_status status)
+{
+    if (status == HH_ERR_NO_MEMORY)
+        return "out of memory";
+    if (status == HH_ERR_LIMIT)
+        return "too many fields, or too long";
+    return "it is the engine's own, or holds a forbidden character";
+}
+
+hh_status cli_fields_apply(const cli_fields *fields, hh_request *request, cli_text *problem)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        const cli_field *field = &fields->fields[i];
-        hh_status status;
-        if (field->action == CLI_FIELD_REMOVE)
-            status = hh_request_remove_header(request, field->name);
-        else if (has_before(fields, i, field->name))
-            status =
-                hh_request_add_header(request, hh_slice_of(field->name), hh_slice_of(field->value));
-        else
-            status = hh_request_set_header(request, field->name, field->value);
+        hh_status status = apply(fields, i, request);
         if (status != HH_OK) {
-            if (culprit != NULL)
-                *culprit = field;
+            cli_text_printf(problem, "the header field '%s' can't be set: %s",
+                            fields->fields[i].name, reason(status));
             return status;
         }
     }

@@ -33,8 +33,7 @@ hh_status cli_fields_add(cli_fields *fields, hh_slice name, hh_slice value,
 hh_status cli_fields_add_spelled(cli_fields *fields, const char *spelled, cli_text *problem);
 /* Whether `name`, in any letter case, is set or removed here. */
 int cli_fields_has(const cli_fields *fields, const char *name);
-/* Puts them all onto `request`; on failure *culprit (may be NULL) is the field refused. */
-hh_status cli_fields_apply(const cli_fields *fields, hh_request *request,
-                           const cli_field **culprit);
+/* Puts them all onto `request`; on failure `problem` says which can't be, and why. */
+hh_status cli_fields_apply(const cli_fields *fields, hh_request *request, cli_text *problem);
 
 #endif

@@ -144,13 +144,32 @@ static const char *wanted_value(cli_option_kind kind)
     case CLI_OPTION_FLAG:
     case CLI_OPTION_MARK:
     case CLI_OPTION_TEXT:
+    case CLI_OPTION_SECRET:
     case CLI_OPTION_LIST:
         break;
     }
     return "a value";
 }
 
-static hh_status store(row at, const char *value)
+void cli_secret_finish(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+static hh_status store_secret(char **field, char *value)
+{
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return HH_ERR_NO_MEMORY;
+    cli_secret_finish(*field);
+    *field = copy;
+    memset(value, ' ', strlen(value));
+    return HH_OK;
+}
+
+static hh_status store(row at, char *value)
 {
     void *field = at.target + at.option->offset;
     switch (at.option->kind) {
@@ -162,6 +181,8 @@ static hh_status store(row at, const char *value)
     case CLI_OPTION_TEXT:
         *(const char **)field = value;
         return HH_OK;
+    case CLI_OPTION_SECRET:
+        return store_secret(field, value);
     case CLI_OPTION_LIST:
         return cli_list_add(field, at.option->tag, value);
     case CLI_OPTION_COUNT:
@@ -176,7 +197,7 @@ static hh_status store(row at, const char *value)
     return HH_ERR_INVALID_ARGUMENT;
 }
 
-static hh_status apply(row at, const char *spelled, const char *value, cli_text *problem)
+static hh_status apply(row at, const char *spelled, char *value, cli_text *problem)
 {
     hh_status status = store(at, value);
     if (status == HH_ERR_INVALID_ARGUMENT)
@@ -194,7 +215,7 @@ typedef struct reader {
     cli_text *problem;
 } reader;
 
-static hh_status take_value(reader *in, const char *spelled, const char **out)
+static hh_status take_value(reader *in, const char *spelled, char **out)
 {
     if (in->next >= in->argc) {
         cli_text_printf(in->problem, "option %s wants a value", spelled);
@@ -204,9 +225,9 @@ static hh_status take_value(reader *in, const char *spelled, const char **out)
     return HH_OK;
 }
 
-static hh_status read_long(reader *in, const char *argument)
+static hh_status read_long(reader *in, char *argument)
 {
-    const char *equals = strchr(argument, '=');
+    char *equals = strchr(argument, '=');
     hh_slice name = {argument + 2,
                      equals != NULL ? (size_t)(equals - argument - 2) : strlen(argument + 2)};
     row at = find_row(in->line, 0, name);
@@ -223,7 +244,7 @@ static hh_status read_long(reader *in, const char *argument)
         }
         return apply(at, spelled, NULL, in->problem);
     }
-    const char *value = equals != NULL ? equals + 1 : NULL;
+    char *value = equals != NULL ? equals + 1 : NULL;
     if (value == NULL) {
         hh_status status = take_value(in, spelled, &value);
         if (status != HH_OK)
@@ -232,16 +253,16 @@ static hh_status read_long(reader *in, const char *argument)
     return apply(at, spelled, value, in->problem);
 }
 
-static hh_status read_short(reader *in, const char *argument)
+static hh_status read_short(reader *in, char *argument)
 {
-    for (const char *letter = argument + 1; *letter != '\0'; letter++) {
+    for (char *letter = argument + 1; *letter != '\0'; letter++) {
         row at = find_row(in->line, *letter, hh_slice_of(NULL));
         char spelled[3] = {'-', *letter, '\0'};
         if (at.option == NULL) {
             cli_text_printf(in->problem, "option -%c is unknown", *letter);
             return HH_ERR_INVALID_ARGUMENT;
         }
-        const char *value = NULL;
+        char *value = NULL;
         hh_status status = HH_OK;
         if (at.option->placeholder != NULL) {
             if (letter[1] != '\0')
@@ -262,7 +283,7 @@ hh_status cli_options_parse(const cli_command_line *line, int argc, char **argv,
     reader in = {line, argc, argv, 0, problem};
     int options_over = 0;
     while (in.next < argc) {
-        const char *argument = argv[in.next++];
+        char *argument = argv[in.next++];
         hh_status status;
         if (options_over || argument[0] != '-' || argument[1] == '\0')
             status = cli_list_add(line->operands, line->operand_tag, argument);

@@ -33,6 +33,7 @@ typedef enum cli_option_kind {
     CLI_OPTION_FLAG,    /* int: becomes `tag` */
     CLI_OPTION_MARK,    /* cli_list: an entry with `tag` and no text */
     CLI_OPTION_TEXT,    /* const char *: the last one counts */
+    CLI_OPTION_SECRET,  /* char *: a copy for cli_secret_finish; in argv it is blanked out */
     CLI_OPTION_LIST,    /* cli_list: each adds an entry with `tag` */
     CLI_OPTION_COUNT,   /* uint64_t: digits */
     CLI_OPTION_SIZE,    /* uint64_t: digits and k, M, G or T, powers of 1024 */
@@ -64,12 +65,16 @@ typedef struct cli_command_line {
     int operand_tag;
 } cli_command_line;
 
-/* Reads argv[0..argc). HH_ERR_INVALID_ARGUMENT: `problem` says what is wrong, without newline;
+/* Reads argv[0..argc), and blanks out the secrets in it, which others could read in a list of
+ * processes. HH_ERR_INVALID_ARGUMENT: `problem` says what is wrong, without newline;
  * HH_ERR_NO_MEMORY. */
 hh_status cli_options_parse(const cli_command_line *line, int argc, char **argv, cli_text *problem);
 
 /* The rows with help, grouped, in 80 columns. */
 void cli_options_print_help(FILE *out, const cli_option_set *sets, size_t set_count);
+
+/* Overwrites and frees what CLI_OPTION_SECRET copied; NULL is fine. */
+void cli_secret_finish(char *secret);
 
 /* The parsers of values, for tests and for lone values. HH_ERR_INVALID_ARGUMENT. */
 hh_status cli_parse_count(const char *text, uint64_t *out);

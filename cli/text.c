@@ -47,6 +47,22 @@ char *cli_text_take(cli_text *text)
     return data;
 }
 
+static int is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+hh_slice cli_trim(hh_slice slice)
+{
+    while (slice.length > 0 && is_blank(slice.data[0])) {
+        slice.data++;
+        slice.length--;
+    }
+    while (slice.length > 0 && is_blank(slice.data[slice.length - 1]))
+        slice.length--;
+    return slice;
+}
+
 static int has_room(cli_text *text, size_t more)
 {
     if (text->failed || more > SIZE_MAX / 4 - text->length) {

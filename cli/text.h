@@ -28,6 +28,9 @@ hh_slice cli_text_slice(const cli_text *text);
  */
 char *cli_text_take(cli_text *text);
 
+/* `slice` without blanks, tabs and carriage returns at its ends. */
+hh_slice cli_trim(hh_slice slice);
+
 void cli_text_add(cli_text *text, const void *data, size_t length);
 void cli_text_add_slice(cli_text *text, hh_slice slice);
 void cli_text_add_string(cli_text *text, const char *string);

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "files.h"
+#include "sentence.h"
 #include "signals.h"
 
 #define PUSH_BYTES 65536
@@ -65,14 +66,6 @@ static void write_heads(cli_transfer *transfer, const hh_response *response)
     write_output(transfer, hh_response_head(response));
 }
 
-static int is_refused_redirect(const cli_transfer *transfer, const hh_response *response)
-{
-    int status = hh_response_status(response);
-    return transfer->options->common.no_redirects && transfer->options->common.follow &&
-           status >= 301 && status <= 308 && status != 304 && status != 305 && status != 306 &&
-           hh_response_header(response, "location").data != NULL;
-}
-
 static void on_headers(cli_transfer *transfer, hh_response *response)
 {
     const fetch_options *options = transfer->options;
@@ -81,8 +74,8 @@ static void on_headers(cli_transfer *transfer, hh_response *response)
         transfer->response = hh_response_ref(response);
     transfer->retry_after_ms =
         cli_retry_after_ms(hh_response_header(response, "retry-after"), (int64_t)time(NULL));
-    if (is_refused_redirect(transfer, response)) {
-        set_failure(transfer, CLI_EXIT_REDIRECTS, "more redirects than --max-redirs allows (0)");
+    if (cli_common_refuses(&options->common, response)) {
+        set_failure(transfer, CLI_EXIT_REDIRECTS, "%s", cli_common_refusal);
         cancel(transfer);
         return;
     }
@@ -207,8 +200,11 @@ static void on_error(cli_transfer *transfer, const hh_error *error, hh_response 
     cli_exit exit = cli_common_exit(&transfer->options->common, error->code);
     if (exit == CLI_EXIT_INTERRUPTED && cli_signals_received() != CLI_EXIT_OK)
         exit = cli_signals_received();
+    cli_text sentence = {0};
+    cli_sentence_add(&sentence, error->message, transfer->scheme);
     set_failure(transfer, exit, "%s",
-                error->message[0] != '\0' ? error->message : hh_status_name(error->code));
+                sentence.length > 0 ? cli_text_string(&sentence) : hh_status_name(error->code));
+    cli_text_finish(&sentence);
 }
 
 static void on_event(cli_transfer *transfer, const hh_event *event)
@@ -311,7 +307,7 @@ static hh_status begin(cli_transfer *transfer)
             status = hh_submit(transfer->client, request, NULL, &transfer->id);
         hh_request_destroy(request);
     } else {
-        cli_text_add_string(&problem, error.message);
+        cli_sentence_add(&problem, error.message, transfer->scheme);
     }
     if (status != HH_OK)
         set_failure(transfer, cli_exit_of_status(status), "%s",

@@ -10,12 +10,14 @@
 #include "fetch_options.h"
 #include "output.h"
 #include "progress.h"
+#include "typed_url.h"
 
 typedef struct cli_transfer {
     /* Given by the caller. */
     hh_client *client;
     const fetch_options *options;
-    const char *url;         /* with a scheme */
+    const char *url; /* with a scheme */
+    cli_scheme scheme;
     const char *output_path; /* NULL: standard output */
     int is_output_chosen;    /* "-o -": binary data may go to the terminal */
     int can_retry;           /* a transient status will be tried again: keep its body out */

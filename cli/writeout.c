@@ -1,13 +1,14 @@
 /*
  * writeout.c - see writeout.h.
  *
- * The engine times each phase of the last attempt; curl counts from the start of the transfer. So
- * the points in time are reckoned back from the end, which also puts redirects where they belong.
+ * The engine times each phase of the last hop, and all hops before it as one; -w tells points in
+ * time, from the start of the transfer, as curl does.
  */
 #include "writeout.h"
 
 #include <stdlib.h>
-#include <strings.h>
+
+#include "header_json.h"
 
 typedef enum variable {
     VAR_CONTENT_TYPE,
@@ -89,11 +90,6 @@ typedef struct points {
     uint64_t total;
 } points;
 
-static uint64_t before(uint64_t point, uint64_t duration)
-{
-    return point > duration ? point - duration : 0;
-}
-
 static points reckon(const cli_writeout_facts *facts)
 {
     const hh_timings *timings = &facts->timings;
@@ -102,13 +98,12 @@ static points reckon(const cli_writeout_facts *facts)
     at.total = timings->total_ns;
     if (facts->status == 0)
         return at;
-    at.starttransfer = before(at.total, timings->receive_ns);
-    at.pretransfer = before(at.starttransfer, timings->wait_ns + timings->send_ns);
+    at.redirect = timings->redirect_ns;
+    at.namelookup = at.redirect + timings->queue_ns + timings->resolve_ns;
+    at.connect = at.namelookup + timings->connect_ns;
+    at.pretransfer = at.connect + timings->tls_ns;
     at.appconnect = timings->tls_ns > 0 ? at.pretransfer : 0;
-    at.connect = before(at.pretransfer, timings->tls_ns);
-    at.namelookup = before(at.connect, timings->connect_ns);
-    if (facts->redirect_count > 0)
-        at.redirect = before(at.namelookup, timings->resolve_ns + timings->queue_ns);
+    at.starttransfer = at.pretransfer + timings->send_ns + timings->wait_ns;
     return at;
 }
 
@@ -273,50 +268,6 @@ static void add_json(const cli_writeout_facts *facts, cli_text *out)
     cli_text_add_char(out, '}');
 }
 
-static int same_name(hh_slice a, hh_slice b)
-{
-    return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
-}
-
-static void add_lower_json(cli_text *out, hh_slice name)
-{
-    cli_text lower = {0};
-    for (size_t i = 0; i < name.length; i++) {
-        char byte = name.data[i];
-        cli_text_add_char(&lower, byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte);
-    }
-    cli_text_add_json(out, cli_text_slice(&lower));
-    cli_text_finish(&lower);
-}
-
-/* {"name": ["value", ...], ...}: each name once, where it first stood. */
-static void add_header_json(const cli_writeout_facts *facts, cli_text *out)
-{
-    const char *separator = "";
-    cli_text_add_char(out, '{');
-    for (size_t i = 0; i < facts->header_count; i++) {
-        hh_slice name = facts->headers[i].name;
-        size_t first = 0;
-        while (!same_name(facts->headers[first].name, name))
-            first++;
-        if (first < i)
-            continue;
-        cli_text_add_string(out, separator);
-        separator = ",\n";
-        add_lower_json(out, name);
-        cli_text_add_string(out, ":[");
-        for (size_t k = i; k < facts->header_count; k++) {
-            if (!same_name(facts->headers[k].name, name))
-                continue;
-            if (k > i)
-                cli_text_add_char(out, ',');
-            cli_text_add_json(out, facts->headers[k].value);
-        }
-        cli_text_add_char(out, ']');
-    }
-    cli_text_add_char(out, '}');
-}
-
 static int is_name(hh_slice name, const char *wanted)
 {
     return name.length == strlen(wanted) && memcmp(name.data, wanted, name.length) == 0;
@@ -330,7 +281,7 @@ static void add_named(hh_slice name, const cli_writeout_facts *facts, cli_text *
         return;
     }
     if (is_name(name, "header_json")) {
-        add_header_json(facts, out);
+        cli_header_json_add(out, facts->headers, facts->header_count, ",\n");
         return;
     }
     for (int i = 0; i < VAR_COUNT; i++) {
@@ -352,7 +303,7 @@ static const char *add_header(const char *at, const cli_writeout_facts *facts, c
         return NULL;
     hh_slice name = {at + sizeof(opening) - 1, (size_t)(end - at) - sizeof(opening) + 1};
     for (size_t i = 0; i < facts->header_count; i++) {
-        if (same_name(facts->headers[i].name, name)) {
+        if (cli_is_same_field(facts->headers[i].name, name)) {
             cli_text_add_slice(out, facts->headers[i].value);
             break;
         }

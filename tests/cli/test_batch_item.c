@@ -40,15 +40,32 @@ static void reads_text(void **state)
     check_url("example.org/x", "http://example.org/x");
     check_url("localhost:8080", "http://localhost:8080");
     check_url("127.0.0.1:80/", "http://127.0.0.1:80/");
+    check_url("http:example", "http:example");
     check_url("ftp://example.org/", "ftp://example.org/");
 }
 
 static void refuses_what_is_no_url(void **state)
 {
     (void)state;
-    batch_item_destroy(parse("hello", HH_ERR_INVALID_URL, "no URL"));
-    batch_item_destroy(parse("not-a-url/with/path.html", HH_ERR_INVALID_URL, "no URL"));
-    batch_item *item = NULL;
+    static const struct {
+        const char *line;
+        const char *sentence;
+    } cases[] = {
+        {"not a url", "\"not a url\" is not a URL: it has no scheme"},
+        {"not-a-url/with/path.html", "\"not-a-url/with/path.html\" is not a URL: "},
+        {"{\"url\":\"hello\"}", "\"hello\" is not a URL: "},
+        {"{\"url\":\"\"}", "\"\" is not a URL: it is empty"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        batch_item_destroy(parse(cases[i].line, HH_ERR_INVALID_URL, cases[i].sentence));
+    batch_item *item = parse("mailto", HH_ERR_INVALID_URL, NULL);
+    assert_string_equal(batch_item_typed_url(item), "mailto");
+    batch_item_destroy(item);
+    item = parse("a.b/c d", HH_OK, NULL);
+    assert_string_equal(item->url, "http://a.b/c d");
+    assert_string_equal(batch_item_typed_url(item), "a.b/c d");
+    batch_item_destroy(item);
+    item = NULL;
     cli_text problem = {0};
     hh_slice line = {"http://h/\0x", 11};
     assert_int_equal(batch_item_parse(line, &item, &problem), HH_ERR_INVALID_URL);

@@ -36,7 +36,9 @@ static cli_writeout_facts facts(void)
         .redirect_count = 0,
         .connect_count = 1,
         .download_bytes = 5000,
-        .timings = {.resolve_ns = 1000000,
+        .timings = {.redirect_ns = 500000000,
+                    .queue_ns = 1480000000,
+                    .resolve_ns = 1000000,
                     .connect_ns = 2000000,
                     .tls_ns = 3000000,
                     .send_ns = 1000000,
@@ -72,9 +74,11 @@ static void fills_variables(void **state)
     check(&of, "%{content_type}|%{errormsg}|%{exitcode}", "text/html||0", "");
     check(&of, "%{time_total} %{time_starttransfer} %{time_pretransfer}",
           "2.000000 1.991000 1.986000", "");
-    check(&of, "%{time_appconnect} %{time_connect} %{time_namelookup}",
-          "1.986000 1.983000 1.981000", "");
+    check(&of, "%{time_appconnect} %{time_connect} %{time_namelookup} %{time_redirect}",
+          "1.986000 1.983000 1.981000 0.500000", "");
     check(&of, "%header{SET-cookie}%header{none}", "a=1", "");
+    of.timings.tls_ns = 0;
+    check(&of, "%{time_appconnect} %{time_pretransfer}", "0.000000 1.983000", "");
     of.status = 0;
     of.version = 0;
     of.remote_address = hh_slice_of("/run/x.sock");

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import threading
 import time
 
 import pytest
@@ -86,6 +87,74 @@ def test_bad_lines_do_not_stop_the_rest(hyperhttp, peer):
         assert f"line {line}: " in outcome.err
     assert "invalid    7 lines" in outcome.err
     assert len(peer.requests) == 2
+
+
+def test_bad_lines_show_what_they_hold(hyperhttp, peer):
+    given = 'not a url\n a.b c \n{"url": "word", "id": 1}\nhttp://h:x/\n'
+    outcome = hyperhttp("batch", "--jsonl", "-", input=given.encode())
+    assert outcome.status == 1
+    results = {r["line"]: r for r in results_of(outcome.out)}
+    assert [results[n]["url"] for n in range(1, 5)] == ["not a url", "a.b c", "word", "http://h:x/"]
+    for line, result in results.items():
+        assert result["error"]["message"].startswith(f'"{result["url"]}" is not a URL: its ') or (
+            line in (1, 3)
+            and result["error"]["message"].startswith(f'"{result["url"]}" is not a URL: it has no ')
+        )
+        assert f"line {line}: {result['error']['message']}\n" in outcome.err
+
+
+def test_a_list_of_mistakes_is_reported_as_it_is_read(hyperhttp):
+    """Nothing is sent, so nothing waits for the network: results must come out all the same."""
+    process = hyperhttp.start("batch", "-q", "--jsonl", "-")
+    if hyperhttp.is_sanitized:
+        bound = 1_000_000
+    else:
+        bound = 10_000
+    lines = 200_000
+
+    def feed():
+        process.stdin.write(b"no url at all, and a long line to fill the memory with\n" * lines)
+        process.stdin.close()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    for number in range(1, lines + 1):
+        line = process.stdout.readline()
+        if number == lines // 2:
+            assert peak_kib(process) < bound
+    assert json.loads(line)["line"] == lines
+    feeder.join()
+    assert process.wait(timeout=60) == 1
+
+
+def test_interrupt_while_only_mistakes_are_read(hyperhttp, tmp_path):
+    (tmp_path / "list").write_bytes(b"mistake\n" * 3_000_000)
+    process = hyperhttp.start("batch", "-i", tmp_path / "list", "--jsonl", tmp_path / "out")
+    while not (tmp_path / "out").exists() or (tmp_path / "out").stat().st_size == 0:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    outcome = hyperhttp.finish(process)
+    assert outcome.status == 130
+    told = results_of((tmp_path / "out").read_text())
+    assert 0 < len(told) < 3_000_000
+    assert f"invalid    {len(told):,} lines" in outcome.text
+
+
+def test_many_large_bodies_are_not_all_held(hyperhttp, peer, tmp_path):
+    if hyperhttp.is_sanitized:
+        pytest.skip("a sanitized build has its own appetite")
+    body = json.dumps({"url": peer.url("/gated"), "body": "x" * 4_000_000}).encode() + b"\n"
+    with (tmp_path / "list").open("wb") as file:
+        for _ in range(60):
+            file.write(body)
+    process = hyperhttp.start("batch", "--per-host", "1", "-i", tmp_path / "list")
+    peer.wait_for(1)
+    assert peak_kib(process) < 130_000
+    peer.gate.set()
+    outcome = hyperhttp.finish(process)
+    assert outcome.status == 0, outcome.err
+    assert len(peer.requests) == 60
+    assert all(len(request.body) == 4_000_000 for request in peer.requests)
 
 
 def test_only_ten_bad_lines_are_listed(hyperhttp, peer):
@@ -169,6 +238,27 @@ def test_redirects_and_compression(hyperhttp, peer):
     results = {r["url"].split("/")[3]: r for r in results_of(outcome.out)}
     assert results["redirect"]["status"] == 302
     assert results["gzip"]["bytes"] < 100_000
+
+
+def test_no_redirects_allowed(hyperhttp, peer, tmp_path):
+    outcome = hyperhttp(
+        "batch", "-L", "--max-redirs", "0", "--jsonl", "-", "--output-dir", tmp_path,
+        peer.url("/redirect/1"), peer.url("/ok"),
+    )  # fmt: skip
+    assert outcome.status == 1
+    results = {r["status"]: r for r in results_of(outcome.out)}
+    assert results[200]["error"] is None
+    assert results[302]["error"]["code"] == "HH_ERR_TOO_MANY_REDIRECTS"
+    assert results[302]["error"]["message"] == "more redirects than --max-redirs allows (0)"
+    assert results[302]["file"] is None
+    assert len(peer.requests) == 2
+    assert [n for n in files_of(tmp_path) if n[0] != "."] == [f"127.0.0.1_{peer.port}/ok"]
+
+
+def test_sentences_name_options(hyperhttp, nginx):
+    outcome = hyperhttp("batch", "--jsonl", "-", nginx.tls_url("/"))
+    assert results_of(outcome.out)[0]["error"]["message"].endswith("give its CA with --cacert")
+    assert "give its CA with --cacert\n" in outcome.err
 
 
 def test_quiet(hyperhttp, peer):
@@ -439,10 +529,18 @@ def test_closed_pipe_stops_quietly(hyperhttp, peer):
         ["--progress", "sometimes"],
         ["--cacert", "/nonexistent"],
         ["-H", "nonsense"],
+        ["-H", "Content-Length: 5"],
+        ["-X", "BAD METHOD"],
+        ["--resolve", "nonsense"],
+        ["--interface", "eth0"],
     ],
 )
-def test_mistakes_on_the_command_line(hyperhttp, peer, arguments):
-    outcome = hyperhttp("batch", peer.url("/ok"), *arguments)
+def test_mistakes_on_the_command_line(hyperhttp, peer, tmp_path, arguments):
+    (tmp_path / "out").write_text("old")
+    has_results = "--jsonl" in arguments or "--resume" in arguments
+    kept = [] if has_results else ["--jsonl", tmp_path / "out"]
+    outcome = hyperhttp("batch", peer.url("/ok"), *kept, *arguments)
+    assert (tmp_path / "out").read_text() == "old"
     assert outcome.status == 2, outcome.err
     lines = outcome.err.splitlines()
     assert len(lines) == 2

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import peak_kib
@@ -232,6 +233,16 @@ def test_basic_authentication(hyperhttp, peer):
     ]
 
 
+def test_password_is_not_in_the_process_list(hyperhttp, peer):
+    process = hyperhttp.start("-u", "me:secret", peer.url("/gated"))
+    peer.wait_for(1)
+    line = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    assert b"secret" not in line
+    peer.gate.set()
+    assert hyperhttp.finish(process).status == 0
+    assert peer.requests[0].values("authorization") == ["Basic bWU6c2VjcmV0"]
+
+
 def test_compressed(hyperhttp, peer):
     plain = hyperhttp(peer.url("/gzip"))
     assert gzip.decompress(plain.out) == pattern(100_000)
@@ -265,6 +276,7 @@ def test_too_many_redirects(hyperhttp, peer, most):
     outcome = hyperhttp("-L", "--max-redirs", most, peer.url("/redirect/3"))
     assert outcome.status == 47
     assert outcome.err.startswith("hyperhttp: (47) ")
+    assert "--max-redirs" in outcome.err
     assert len(peer.requests) == int(most) + 1
 
 
@@ -325,6 +337,10 @@ def test_bad_urls(hyperhttp, url, status):
     assert outcome.status == status, outcome.err
 
 
+def test_bad_url_is_told_as_typed(hyperhttp):
+    assert hyperhttp("a b").err.startswith('hyperhttp: (3) "a b" is not a URL: ')
+
+
 def test_unknown_name(hyperhttp):
     assert hyperhttp("http://nonexistent.invalid/").status == 6
 
@@ -339,6 +355,12 @@ def test_last_failure_counts(hyperhttp, peer, closed_port):
     outcome = hyperhttp(peer.url(), f"http://127.0.0.1:{closed_port}/", peer.url("/ok/2"))
     assert outcome.status == 7
     assert outcome.out == b"hello \nhello 2\n"
+
+
+def test_fail_early(hyperhttp, peer, closed_port):
+    outcome = hyperhttp("--fail-early", peer.url(), f"http://127.0.0.1:{closed_port}/", peer.url())
+    assert (outcome.status, outcome.out) == (7, b"hello \n")
+    assert len(peer.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -356,6 +378,10 @@ def test_last_failure_counts(hyperhttp, peer, closed_port):
         ["-o", "/nonexistent/directory/file"],
         ["-o", "/"],
         ["-I", "-d", "x"],
+        ["-X", "BAD METHOD"],
+        ["-H", "Content-Length: 5"],
+        ["-e", "http://from/;auto"],
+        ["--resolve", "nonsense"],
     ],
 )
 def test_mistakes_on_the_command_line(hyperhttp, peer, arguments):
@@ -441,6 +467,7 @@ def test_write_out_json(hyperhttp, peer):
     assert told["http_code"] == 200
     assert told["num_redirects"] == 1
     assert told["num_connects"] == 1
+    assert 0 < told["time_redirect"] <= told["time_namelookup"]
     assert told["url_effective"].endswith("/redirect/0?status=302")
     assert 0 <= told["time_namelookup"] <= told["time_connect"] <= told["time_starttransfer"]
     assert told["time_starttransfer"] <= told["time_total"] < 60
