@@ -162,6 +162,21 @@ static hh_waiter *first_waiter(const hh_origin *origin)
     return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
 }
 
+/* The oldest waiter that `pooled` may be lent to. Who prefers a fresh one and has a dial of its own
+ * is passed over. */
+static hh_waiter *taker(const hh_pooled *pooled)
+{
+    const hh_origin *origin = pooled->origin;
+    for (hh_link *link = hh__list_first(&origin->bound); link != NULL;
+         link = hh__list_next(&origin->bound, link)) {
+        hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
+        if (!waiter->prefers_fresh || pooled->conn->served == 0)
+            return waiter;
+    }
+    hh_link *link = hh__list_first(&origin->unbound);
+    return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
+}
+
 /* Whether a free connection of `origin` must be closed so that a starved origin gets its turn. */
 static bool must_give_way(const hh_pool *pool, const hh_origin *origin)
 {
@@ -186,12 +201,13 @@ void hh__pool_offer(hh_pooled *pooled)
     hh_pool *pool = pooled->pool;
     hh_origin *origin = pooled->origin;
     if (pool->is_closed || must_give_way(pool, origin)) {
+        pool->stats.evicted += pool->is_closed ? 0 : 1;
         close_pooled(pooled, HH_CLOSE_ORDERLY);
         hh__pool_pump_starved(pool);
         hh__pool_pump(pool, origin);
         return;
     }
-    hh_waiter *waiter = first_waiter(origin);
+    hh_waiter *waiter = taker(pooled);
     if (waiter != NULL) {
         hh__pool_unbind(waiter);
         hh__pool_rest(origin);

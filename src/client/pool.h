@@ -66,6 +66,7 @@ typedef struct hh_waiter {
     hh_pool_dial *dial; /* bound to it, or NULL */
     int64_t queued_ns;
     int64_t connect_timeout_ns;  /* 0: none */
+    bool prefers_fresh;          /* a reused connection has just died on it */
     const hh_address *addresses; /* asked for: dial these; ports set. NULL: resolve */
     size_t address_count;
     /* Exactly one of these ends the wait, never from within hh__pool_acquire with a HH_OK answer.

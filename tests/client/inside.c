@@ -3,6 +3,7 @@
  */
 #include "inside.h"
 
+#include "base/memory.h"
 #include "client/client.h"
 
 int inside_pool_balances(hh_client *client)
@@ -11,4 +12,27 @@ int inside_pool_balances(hh_client *client)
     int balances = hh__pool_check(&client->pool);
     pthread_mutex_unlock(&client->mutex);
     return balances;
+}
+
+int inside_race(hh_client *client, hh_id id)
+{
+    hh_pooled *pooled = NULL;
+    pthread_mutex_lock(&client->mutex);
+    hh_exchange *exchange = hh__client_find(client, id);
+    if (exchange != NULL && exchange->attempts[0] != NULL)
+        pooled = hh__pool_take_idle(&client->pool, exchange->attempts[0]->pooled->origin);
+    if (pooled != NULL)
+        hh__exchange_launch(exchange, pooled);
+    pthread_mutex_unlock(&client->mutex);
+    return pooled != NULL;
+}
+
+int inside_idle_is_dead(hh_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    hh_link *link = hh__list_first(&client->pool.lru);
+    int is_dead = link != NULL &&
+                  hh__conn_probe(HH_CONTAINER_OF(link, hh_pooled, lru_link)->conn) != HH_IO_WAIT;
+    pthread_mutex_unlock(&client->mutex);
+    return is_dead;
 }

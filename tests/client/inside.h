@@ -11,4 +11,11 @@
 /* 1 when the pool's books balance. */
 int inside_pool_balances(hh_client *client);
 
+/* Launches one more attempt of `id` on an idle connection of its origin. 1: done, 0: there is none.
+ */
+int inside_race(hh_client *client, hh_id id);
+
+/* 1 when the peer's close has reached the least recently used idle connection. */
+int inside_idle_is_dead(hh_client *client);
+
 #endif
