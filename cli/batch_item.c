@@ -229,17 +229,18 @@ static hh_status parse_text(batch_item *item, hh_slice line, cli_text *problem)
     return status;
 }
 
-/* Without an id, a plain GET is known by its URL; other requests by all that makes them differ. */
-static void set_key(batch_item *item)
+int batch_item_is_key_shown(const batch_item *item)
 {
-    if (item->id != NULL) {
-        item->key = batch_key_of_id(hh_slice_of(item->id));
-        return;
-    }
-    if (item->method == NULL && !item->has_body && item->fields.count == 0) {
-        item->key = batch_key_of_url(hh_slice_of(item->url));
-        return;
-    }
+    int is_plain = item->method == NULL && !item->has_body && item->fields.count == 0;
+    return item->url != NULL && item->id == NULL && !is_plain && !item->is_invalid;
+}
+
+cli_hash batch_item_key(const batch_item *item)
+{
+    if (item->id != NULL)
+        return batch_key_of_id(hh_slice_of(item->id));
+    if (!batch_item_is_key_shown(item))
+        return batch_key_of_url(hh_slice_of(item->url));
     cli_text text = {0};
     cli_text_printf(&text, "k%s %s\n", item->method != NULL ? item->method : "", item->url);
     for (size_t i = 0; i < item->fields.count; i++)
@@ -247,9 +248,9 @@ static void set_key(batch_item *item)
                         item->fields.fields[i].value);
     cli_text_add_char(&text, '\n');
     cli_text_add_slice(&text, cli_text_slice(&item->body));
-    item->key = cli_hash_of(cli_text_slice(&text));
-    item->is_key_shown = 1;
+    cli_hash key = cli_hash_of(cli_text_slice(&text));
     cli_text_finish(&text);
+    return key;
 }
 
 hh_status batch_item_parse(hh_slice line, batch_item **out, cli_text *problem)
@@ -264,8 +265,6 @@ hh_status batch_item_parse(hh_slice line, batch_item **out, cli_text *problem)
         batch_item_destroy(item);
         return status;
     }
-    if (status == HH_OK)
-        set_key(item);
     *out = item;
     return status;
 }

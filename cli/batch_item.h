@@ -22,9 +22,7 @@ typedef struct batch_item {
     cli_fields fields;
     cli_text body;
     int has_body;
-    cli_hash key;     /* what --resume knows it by */
-    int is_invalid;   /* no request: it is reported under the URL as typed */
-    int is_key_shown; /* the key can't be told from id or url: it stands in the result */
+    int is_invalid; /* no request: it is reported under the URL as typed */
 
     char *file;  /* relative path inside the output directory; NULL: none */
     char *place; /* "host:port", where a bound per host asks for it; NULL else */
@@ -50,7 +48,11 @@ int batch_line_is_blank(hh_slice line);
  * item. The URL is only looked at as far as guessing its scheme. */
 hh_status batch_item_parse(hh_slice line, batch_item **out, cli_text *problem);
 
-/* The keys --resume compares. */
+/* What --resume knows an item by: its id, else its URL, else, where it isn't a plain GET, all that
+ * makes it differ from others with that URL. The last is shown in its result: it can't be told from
+ * the rest. */
+cli_hash batch_item_key(const batch_item *item);
+int batch_item_is_key_shown(const batch_item *item);
 cli_hash batch_key_of_id(hh_slice id_json);
 cli_hash batch_key_of_url(hh_slice url);
 /* An id (a string or a whole number) as canonical JSON text; HH_ERR_INVALID_ARGUMENT else. `json`

@@ -83,8 +83,10 @@ static void add_headers(cli_text *out, const hh_response *response)
 
 static void add_ms(cli_text *out, const char *name, uint64_t nanoseconds)
 {
-    cli_text_printf(out, "\"%s\":%llu.%03llu", name, (unsigned long long)(nanoseconds / 1000000),
-                    (unsigned long long)(nanoseconds / 1000 % 1000));
+    cli_text_add_string(out, name);
+    cli_text_add_number(out, nanoseconds / 1000000, 1);
+    cli_text_add_char(out, '.');
+    cli_text_add_number(out, nanoseconds / 1000 % 1000, 3);
 }
 
 static void add_timings(cli_text *out, const batch_item *item, const hh_response *response)
@@ -99,15 +101,13 @@ static void add_timings(cli_text *out, const batch_item *item, const hh_response
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"queue_ms", timings.queue_ns},     {"resolve_ms", timings.resolve_ns},
-        {"connect_ms", timings.connect_ns}, {"tls_ms", timings.tls_ns},
-        {"send_ms", timings.send_ns},       {"wait_ms", timings.wait_ns},
-        {"receive_ms", timings.receive_ns}, {"total_ms", timings.total_ns},
+        {"{\"queue_ms\":", timings.queue_ns},     {",\"resolve_ms\":", timings.resolve_ns},
+        {",\"connect_ms\":", timings.connect_ns}, {",\"tls_ms\":", timings.tls_ns},
+        {",\"send_ms\":", timings.send_ns},       {",\"wait_ms\":", timings.wait_ns},
+        {",\"receive_ms\":", timings.receive_ns}, {",\"total_ms\":", timings.total_ns},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        cli_text_add_char(out, i == 0 ? '{' : ',');
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         add_ms(out, rows[i].name, rows[i].value);
-    }
     cli_text_add_char(out, '}');
 }
 
@@ -134,11 +134,13 @@ static void add_string_or_null(cli_text *out, const char *string)
 /* "id", "url" and, where these don't tell items apart, "key": what --resume reads. */
 static void add_identity(cli_text *out, const batch_item *item)
 {
-    cli_text_printf(out, "{\"id\":%s,\"url\":", item->id != NULL ? item->id : "null");
+    cli_text_add_string(out, "{\"id\":");
+    cli_text_add_string(out, item->id != NULL ? item->id : "null");
+    cli_text_add_string(out, ",\"url\":");
     add_string_or_null(out, item->is_invalid ? batch_item_typed_url(item) : item->url);
-    if (item->is_key_shown) {
+    if (batch_item_is_key_shown(item)) {
         cli_text_add_string(out, ",\"key\":\"");
-        cli_key_add(out, item->key);
+        cli_key_add(out, batch_item_key(item));
         cli_text_add_char(out, '"');
     }
 }
@@ -148,17 +150,22 @@ static void add_result(cli_text *out, const batch_item *item, const hh_response 
 {
     int is_kept = item->file != NULL && failure->class == NULL;
     add_identity(out, item);
+    cli_text_add_string(out, ",\"line\":");
     if (item->line > 0)
-        cli_text_printf(out, ",\"line\":%llu", (unsigned long long)item->line);
+        cli_text_add_number(out, item->line, 1);
     else
-        cli_text_add_string(out, ",\"line\":null");
+        cli_text_add_string(out, "null");
     if (response != NULL) {
-        cli_text_printf(out, ",\"status\":%d,\"headers\":", hh_response_status(response));
+        cli_text_add_string(out, ",\"status\":");
+        cli_text_add_number(out, (uint64_t)hh_response_status(response), 1);
+        cli_text_add_string(out, ",\"headers\":");
         add_headers(out, response);
     } else {
         cli_text_add_string(out, ",\"status\":null,\"headers\":null");
     }
-    cli_text_printf(out, ",\"bytes\":%llu,\"file\":", (unsigned long long)item->bytes);
+    cli_text_add_string(out, ",\"bytes\":");
+    cli_text_add_number(out, item->bytes, 1);
+    cli_text_add_string(out, ",\"file\":");
     add_string_or_null(out, is_kept ? item->file : NULL);
     cli_text_add_string(out, ",\"timings\":");
     add_timings(out, item, response);

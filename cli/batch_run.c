@@ -64,6 +64,8 @@ static hh_status locate(batch_run *run, batch_item *item, cli_text *problem)
 {
     hh_url *url;
     hh_error error;
+    if (run->options.per_host == 0 && run->directory < 0)
+        return HH_OK; /* nothing to know; making the request checks the URL */
     hh_status status = hh_url_parse(hh_slice_of(item->url), NULL, &url, &error);
     if (status != HH_OK) {
         cli_sentence_add(problem, error.message, item->scheme);
@@ -93,7 +95,8 @@ static void take_item(batch_run *run, batch_item *item, cli_text *problem)
         drop_item(run, item);
         return;
     }
-    if (status == HH_OK && run->options.resume && cli_resume_has(&run->resume, item->key)) {
+    if (status == HH_OK && run->options.resume &&
+        cli_resume_has(&run->resume, batch_item_key(item))) {
         run->summary->skipped++;
         drop_item(run, item);
         return;

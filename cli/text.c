@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DIGITS_MAX 20 /* of 2^64 - 1 */
+
 void cli_text_finish(cli_text *text)
 {
     free(text->data);
@@ -113,17 +115,23 @@ void cli_text_add_char(cli_text *text, char byte)
 void cli_text_printf(cli_text *text, const char *format, ...)
 {
     va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (length < 0 || !has_room(text, (size_t)length)) {
-        text->failed = 1;
+    if (!has_room(text, 0))
         return;
-    }
+    size_t room = text->capacity - text->length;
     va_start(arguments, format);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    int length = vsnprintf(text->data + text->length, room, format, arguments);
     va_end(arguments);
-    text->length += (size_t)length;
+    if (length >= 0 && (size_t)length >= room) {
+        if (!has_room(text, (size_t)length))
+            return;
+        va_start(arguments, format);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+    }
+    if (length < 0)
+        text->failed = 1;
+    else
+        text->length += (size_t)length;
 }
 
 /* The length of the well-formed UTF-8 sequence at the start of `slice` (Unicode 15, table 3-7), 0
@@ -204,6 +212,20 @@ void cli_text_add_json(cli_text *text, hh_slice slice)
         }
     }
     cli_text_add_char(text, '"');
+}
+
+void cli_text_add_number(cli_text *text, uint64_t number, unsigned digits)
+{
+    char reversed[DIGITS_MAX];
+    char decimal[DIGITS_MAX];
+    unsigned length = 0;
+    while (number > 0 || length < digits) {
+        reversed[length++] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    for (unsigned i = 0; i < length; i++)
+        decimal[i] = reversed[length - 1 - i];
+    cli_text_add(text, decimal, length);
 }
 
 void cli_text_add_count(cli_text *text, uint64_t count)

@@ -40,6 +40,8 @@ void cli_text_printf(cli_text *text, const char *format, ...) HH_PRINTF(2, 3);
 /* Adds `slice` as a JSON string, quotes included (RFC 8259 §7). Bytes that are no UTF-8 are taken
  * as ISO-8859-1, which is what old servers put into fields. */
 void cli_text_add_json(cli_text *text, hh_slice slice);
+/* Adds a number in decimal, with zeros in front to at least `digits` digits (1 to 20). */
+void cli_text_add_number(cli_text *text, uint64_t number, unsigned digits);
 /* Adds a count with commas between thousands: 12,345. */
 void cli_text_add_count(cli_text *text, uint64_t count);
 /* Adds a size a person reads at a glance: 312 B, 1.5 KiB, 27.1 MiB. */

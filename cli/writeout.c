@@ -110,13 +110,9 @@ static points reckon(const cli_writeout_facts *facts)
 static void add_seconds(cli_text *out, uint64_t nanoseconds)
 {
     uint64_t micros = nanoseconds / 1000;
-    cli_text_printf(out, "%llu.%06llu", (unsigned long long)(micros / 1000000),
-                    (unsigned long long)(micros % 1000000));
-}
-
-static void add_number(cli_text *out, uint64_t number)
-{
-    cli_text_printf(out, "%llu", (unsigned long long)number);
+    cli_text_add_number(out, micros / 1000000, 1);
+    cli_text_add_char(out, '.');
+    cli_text_add_number(out, micros % 1000000, 6);
 }
 
 static void add_speed(cli_text *out, uint64_t bytes, uint64_t nanoseconds)
@@ -207,7 +203,7 @@ static void add_count(variable which, const cli_writeout_facts *facts, cli_text 
         [VAR_SIZE_HEADER] = facts->header_bytes, [VAR_SIZE_UPLOAD] = facts->upload_bytes,
         [VAR_URLNUM] = facts->url_number,
     };
-    add_number(out, value[which]);
+    cli_text_add_number(out, value[which], 1);
 }
 
 static int is_point(variable which)

@@ -141,7 +141,7 @@ static void refuses_bad_json(void **state)
 static cli_hash key_of(const char *line)
 {
     batch_item *item = parse(line, HH_OK, NULL);
-    cli_hash key = item->key;
+    cli_hash key = batch_item_key(item);
     batch_item_destroy(item);
     return key;
 }

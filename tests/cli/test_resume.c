@@ -28,7 +28,7 @@ static cli_hash key_of_line(const char *line)
     batch_item *item;
     cli_text problem = {0};
     assert_int_equal(batch_item_parse(hh_slice_of(line), &item, &problem), HH_OK);
-    cli_hash key = item->key;
+    cli_hash key = batch_item_key(item);
     batch_item_destroy(item);
     cli_text_finish(&problem);
     return key;

@@ -55,6 +55,50 @@ static void writes_numbers(void **state)
     cli_text_finish(&out);
 }
 
+static void writes_digits(void **state)
+{
+    (void)state;
+    cli_text out = {0};
+    cli_text_add_number(&out, 0, 1);
+    cli_text_add_char(&out, ' ');
+    cli_text_add_number(&out, 7, 3);
+    cli_text_add_char(&out, ' ');
+    cli_text_add_number(&out, 1234, 3);
+    cli_text_add_char(&out, ' ');
+    cli_text_add_number(&out, UINT64_MAX, 1);
+    cli_text_add_char(&out, ' ');
+    cli_text_add_number(&out, 1, 20);
+    assert_string_equal(cli_text_string(&out),
+                        "0 007 1234 18446744073709551615 00000000000000000001");
+    cli_text_finish(&out);
+}
+
+static void prints_what_fits_and_what_does_not(void **state)
+{
+    (void)state;
+    for (int width = 0; width < 300; width++) {
+        cli_text out = {0};
+        cli_text_add_string(&out, "abc");
+        cli_text_printf(&out, "%*s", width, "");
+        cli_text_printf(&out, "%d", 12345);
+        assert_int_equal(out.length, 3 + width + 5);
+        assert_memory_equal(cli_text_string(&out), "abc", 3);
+        assert_string_equal(cli_text_string(&out) + 3 + width, "12345");
+        cli_text_finish(&out);
+    }
+}
+
+static void trims_blanks(void **state)
+{
+    (void)state;
+    hh_slice with_nul = {"\0a\0", 3};
+    assert_int_equal(cli_trim(with_nul).length, 3);
+    hh_slice trimmed = cli_trim(hh_slice_of(" \t\r a b \r"));
+    assert_int_equal(trimmed.length, 3);
+    assert_memory_equal(trimmed.data, "a b", 3);
+    assert_int_equal(cli_trim(hh_slice_of("  ")).length, 0);
+}
+
 static void fails_once_and_for_all(void **state)
 {
     (void)state;
@@ -71,9 +115,9 @@ static void fails_once_and_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_json),
-        cmocka_unit_test(writes_numbers),
-        cmocka_unit_test(fails_once_and_for_all),
+        cmocka_unit_test(writes_json),   cmocka_unit_test(writes_numbers),
+        cmocka_unit_test(writes_digits), cmocka_unit_test(prints_what_fits_and_what_does_not),
+        cmocka_unit_test(trims_blanks),  cmocka_unit_test(fails_once_and_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
