@@ -83,7 +83,10 @@ static char letter_of(hh_event_type type)
 
 static void keep_body(answer *to, hh_slice body)
 {
-    to->body = realloc(to->body, to->length + body.length + 1);
+    if (to->length + body.length + 1 > to->capacity) {
+        to->capacity = 2 * (to->length + body.length + 1);
+        to->body = realloc(to->body, to->capacity);
+    }
     assert_non_null(to->body);
     memcpy(to->body + to->length, body.data, body.length);
     to->length += body.length;

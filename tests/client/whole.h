@@ -30,6 +30,7 @@ struct answer {
     hh_error error;
     char *body; /* BODY events joined; with a NUL */
     size_t length;
+    size_t capacity;
     /* Called before the event is released. */
     void (*hook)(hh_client *client, const hh_event *event, answer *to);
     void *context;

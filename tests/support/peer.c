@@ -30,6 +30,7 @@ typedef struct connection {
     pthread_t thread;
     char *received;
     size_t length;
+    size_t capacity;
     size_t consumed; /* by the steps so far */
     bool is_closed;  /* by the client */
 } connection;
@@ -92,7 +93,10 @@ static bool receive(connection *c)
     ssize_t count = read(c->fd, data, sizeof data);
     pthread_mutex_lock(&c->owner->mutex);
     if (count > 0) {
-        c->received = realloc(c->received, c->length + (size_t)count + 1);
+        if (c->length + (size_t)count + 1 > c->capacity) {
+            c->capacity = 2 * (c->length + (size_t)count + 1);
+            c->received = realloc(c->received, c->capacity);
+        }
         if (c->received == NULL)
             die("realloc");
         memcpy(c->received + c->length, data, (size_t)count);
