@@ -102,7 +102,8 @@ static hh_flow act(h1_rig *rig, rig_report report)
         break;
     case RIG_RESTART:
         rig->acts[report] = RIG_GO;
-        rig_start(rig);
+        if (rig->conn != NULL)
+            rig_start(rig);
         break;
     }
     return HH_FLOW_GO;

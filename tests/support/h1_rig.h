@@ -32,7 +32,7 @@ typedef enum rig_act {
     RIG_PAUSE, /* HEAD, BODY */
     RIG_CANCEL,
     RIG_CLOSE,
-    RIG_RESTART /* DONE: the same call once more */
+    RIG_RESTART /* DONE: the same call once more, if the connection lives */
 } rig_act;
 
 typedef struct h1_rig {
