@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "client/client.h"
+#include "client/pool_internal.h"
 
 int inside_pool_balances(hh_client *client)
 {
@@ -35,4 +36,20 @@ int inside_idle_is_dead(hh_client *client)
                   hh__conn_probe(HH_CONTAINER_OF(link, hh_pooled, lru_link)->conn) != HH_IO_WAIT;
     pthread_mutex_unlock(&client->mutex);
     return is_dead;
+}
+
+size_t inside_most_open_here(hh_client *client)
+{
+    size_t most = 0, cursor = 0;
+    pthread_mutex_lock(&client->mutex);
+    for (const hh_origin *origin; (origin = hh__map_next(&client->pool.origins, &cursor)) != NULL;)
+        if (origin->open > most)
+            most = origin->open;
+    pthread_mutex_unlock(&client->mutex);
+    return most;
+}
+
+size_t inside_exchange_bytes(void)
+{
+    return sizeof(hh_exchange);
 }

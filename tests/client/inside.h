@@ -18,4 +18,9 @@ int inside_race(hh_client *client, hh_id id);
 /* 1 when the peer's close has reached the least recently used idle connection. */
 int inside_idle_is_dead(hh_client *client);
 
+/* The most connections any origin has open, dials included. */
+size_t inside_most_open_here(hh_client *client);
+/* What a queued exchange costs. */
+size_t inside_exchange_bytes(void);
+
 #endif
