@@ -195,18 +195,20 @@ static hh_status reserve(hh_bytes *out, size_t length)
 }
 
 /* Sends one piece at once as far as the peer takes it, and keeps the rest, framing included. */
-static hh_status push_piece(hh_h1 *h1, hh_slice data)
+static hh_status push_piece(hh_h1 *h1, hh_slice data, hh_push_end end)
 {
+    static const char end_and_last[] = HH_CHUNK_END HH_CHUNK_LAST;
     hh_conn_work *work = h1->work;
     char head[HH_CHUNK_HEAD_BYTES];
     bool is_chunked = h1->call->body_length == UINT64_MAX;
     size_t head_length = is_chunked ? hh__h1_format_chunk_head(data.length, head) : 0;
-    struct iovec pieces[3] = {{head, head_length},
-                              {unconst(data.data), data.length},
-                              {unconst(HH_CHUNK_END), is_chunked ? 2 : 0}};
+    struct iovec pieces[3] = {
+        {head, head_length}, {unconst(data.data), data.length}, {unconst(end_and_last), 0}};
     size_t first = is_chunked ? 0 : 1;
     size_t written = 0;
 
+    if (is_chunked)
+        pieces[2].iov_len = end == HH_PUSH_LAST ? sizeof end_and_last - 1 : sizeof HH_CHUNK_END - 1;
     if (reserve(&work->out, data.length + FRAMING_BYTES) != HH_OK)
         return HH_ERR_NO_MEMORY;
     if (work->out.length == 0 &&
@@ -217,6 +219,7 @@ static hh_status push_piece(hh_h1 *h1, hh_slice data)
         hh__bytes_append(&work->out, (char *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
         written -= skip;
     }
+    work->push_end = end;
     return work->out.status;
 }
 
@@ -243,14 +246,16 @@ static size_t piece_length(const hh_h1 *h1, size_t wanted)
 }
 
 /* Takes what there is room for; *taken tells how much, whatever comes of it. */
-static hh_status push_pieces(hh_h1 *h1, hh_slice data, size_t *taken)
+static hh_status push_pieces(hh_h1 *h1, hh_slice data, hh_push_end end, size_t *taken)
 {
     *taken = 0;
     while (*taken < data.length && h1->send == HH_H1_SEND_PUSHED) {
         size_t length = piece_length(h1, data.length - *taken);
         if (length == 0)
             break;
-        hh_status status = push_piece(h1, (hh_slice){data.data + *taken, length});
+        bool is_last = end == HH_PUSH_LAST && length == data.length - *taken;
+        hh_status status = push_piece(h1, (hh_slice){data.data + *taken, length},
+                                      is_last ? HH_PUSH_LAST : HH_PUSH_MORE);
         if (status != HH_OK)
             return status;
         *taken += length;
@@ -281,8 +286,9 @@ hh_status hh__h1_push(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end e
     if (status != HH_OK)
         return status;
 
-    status = push_pieces(h1, data, &taken);
+    status = push_pieces(h1, data, end, &taken);
     if (taken == data.length && h1->send == HH_H1_SEND_PUSHED &&
+        h1->work->push_end == HH_PUSH_MORE &&
         (end == HH_PUSH_LAST || call->pushed_bytes == call->body_length))
         status = finish_push(h1);
     if (status != HH_OK && taken == 0)

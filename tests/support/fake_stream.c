@@ -87,14 +87,23 @@ static size_t lesser(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The first bytes of the pieces, at most `max`; returns how many. */
-static size_t copy_pieces(const struct iovec *pieces, int count, char *to, size_t max)
+typedef struct run {
+    const struct iovec *pieces;
+    int count;
+    size_t skip; /* bytes at the front that are left out */
+} run;
+
+/* The first bytes of the run, at most `max`; returns how many. */
+static size_t copy_run(run from, char *to, size_t max)
 {
     size_t used = 0;
-    for (int i = 0; i < count && used < max; i++) {
-        size_t length = lesser(pieces[i].iov_len, max - used);
+    for (int i = 0; i < from.count && used < max; i++) {
+        const struct iovec *piece = &from.pieces[i];
+        size_t skip = lesser(piece->iov_len, from.skip);
+        size_t length = lesser(piece->iov_len - skip, max - used);
         if (length != 0)
-            memcpy(to + used, pieces[i].iov_base, length);
+            memcpy(to + used, (const char *)piece->iov_base + skip, length);
+        from.skip -= skip;
         used += length;
     }
     return used;
@@ -103,7 +112,7 @@ static size_t copy_pieces(const struct iovec *pieces, int count, char *to, size_
 static bool is_as_held(const fake_stream *fake, const struct iovec *pieces, int count)
 {
     char start[HELD_MAX];
-    size_t length = copy_pieces(pieces, count, start, fake->held_length);
+    size_t length = copy_run((run){pieces, count, 0}, start, fake->held_length);
     return length == fake->held_length && memcmp(start, fake->held, length) == 0;
 }
 
@@ -132,7 +141,7 @@ static hh_io write_fake(hh_stream *stream, const struct iovec *pieces, int count
         return HH_IO_ERROR;
     }
     if (fake->is_blocked || fake->write_room == 0) {
-        fake->held_length = copy_pieces(pieces, count, fake->held, HELD_MAX);
+        fake->held_length = copy_run((run){pieces, count, 0}, fake->held, HELD_MAX);
         fake->is_blocked = true;
         return HH_IO_WAIT;
     }
@@ -147,8 +156,8 @@ static hh_io write_fake(hh_stream *stream, const struct iovec *pieces, int count
     if (fake->write_breaks != SIZE_MAX)
         fake->write_breaks -= taken;
     make_room(fake, taken);
-    fake->out_length += copy_pieces(pieces, count, fake->out + fake->out_length, taken);
-    fake->held_length = 0;
+    fake->out_length += copy_run((run){pieces, count, 0}, fake->out + fake->out_length, taken);
+    fake->held_length = copy_run((run){pieces, count, taken}, fake->held, HELD_MAX);
     *written = taken;
     return HH_IO_OK;
 }
