@@ -263,14 +263,27 @@ static void nap(void)
     nanosleep(&pause, NULL);
 }
 
-static bool can_connect(uint16_t port)
+static bool can_connect(const nginx *server, nginx_site site)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bool is_open = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(is_v6(site) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    v4.sin_port = v6.sin6_port = htons(server->ports[site]);
+    int status = is_v6(site) ? connect(fd, (struct sockaddr *)&v6, sizeof v6)
+                             : connect(fd, (struct sockaddr *)&v4, sizeof v4);
     close(fd);
-    return is_open;
+    return status == 0;
+}
+
+/* It opens its sockets one after the other. */
+static bool has_opened_all(const nginx *server)
+{
+    int sites = server->options.certificates != NULL ? NGINX_SITES : NGINX_TLS;
+    for (int i = 0; i < sites; i++) {
+        if (!can_connect(server, (nginx_site)i))
+            return false;
+    }
+    return true;
 }
 
 /* False: the process has ended, most likely for a port somebody else was faster to take. */
@@ -286,7 +299,7 @@ static bool try_start(nginx *server)
             server->pid = 0;
             return false;
         }
-        if (can_connect(server->ports[NGINX_PLAIN]))
+        if (has_opened_all(server))
             return true;
         nap();
     }
