@@ -109,6 +109,7 @@ hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh
                  .body_length = request->body_length,
                  .request_kind = wire->kind,
                  .expect = wire->expect,
+                 .reuse = wire->reuse,
                  .read_timeout_ns = timeouts->read_ns,
                  .write_timeout_ns = timeouts->write_ns},
         .exchange = exchange,

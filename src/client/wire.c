@@ -19,13 +19,25 @@ typedef struct render {
     const hh_settings *settings;
     const hh_wire_plan *plan;
     hh_bytes out;
+    hh_reuse reuse;
     hh_status status;
 } render;
+
+static bool has_element(hh_slice list, const char *wanted)
+{
+    hh_slice element;
+    while (hh__list_element_next(&list, &element))
+        if (hh__slice_is_nocase(element, wanted))
+            return true;
+    return false;
+}
 
 static void write_field(render *r, hh_slice name, hh_slice value)
 {
     if (r->status == HH_OK)
         r->status = hh__h1_write_field(&r->out, name, value);
+    if (hh__field_id(name) == HH_FIELD_CONNECTION && has_element(value, "close"))
+        r->reuse = HH_REUSE_REFUSED;
 }
 
 static void write_text_field(render *r, const char *name, hh_slice value)
@@ -171,6 +183,7 @@ static hh_status assemble(const render *r, hh_slice key, hh_wire **out)
     wire->kind = hh__slice_is(method, "HEAD") ? HH_REQUEST_HEAD : HH_REQUEST_OTHER;
     wire->body_kind = r->plan->redirect.body == HH_BODY_KEEP ? r->request->body_kind : HH_BODY_NONE;
     wire->expect = effective_expect(r);
+    wire->reuse = r->reuse;
     *out = wire;
     return HH_OK;
 }

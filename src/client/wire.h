@@ -19,6 +19,7 @@ struct hh_wire {
     hh_request_kind kind;
     hh_body_kind body_kind;
     hh_expect expect;
+    hh_reuse reuse;
     hh_slice head;       /* behind the struct */
     hh_slice key;        /* likewise */
     hh_origin_hint hint; /* under the client's lock */

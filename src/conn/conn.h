@@ -66,6 +66,9 @@ typedef enum hh_body_kind {
 
 typedef enum hh_expect { HH_EXPECT_NOTHING = 0, HH_EXPECT_CONTINUE } hh_expect;
 
+/* RFC 9112 §9.6: a head that says "Connection: close" is the connection's last. */
+typedef enum hh_reuse { HH_REUSE_ALLOWED = 0, HH_REUSE_REFUSED } hh_reuse;
+
 struct hh_call {
     /* Set by the owner before start; head and body stay valid until the call is over. */
     const hh_call_ops *ops;
@@ -75,6 +78,7 @@ struct hh_call {
     uint64_t body_length; /* PUSHED: declared, or UINT64_MAX for chunked */
     hh_request_kind request_kind;
     hh_expect expect;
+    hh_reuse reuse;
     int64_t read_timeout_ns; /* 0: none */
     int64_t write_timeout_ns;
 

@@ -281,11 +281,12 @@ void hh__h1_release(hh_h1 *h1)
     h1->work = NULL;
 }
 
-/* RFC 9112 §9.3, §6.3: only when both messages are complete and nothing came behind the answer. */
+/* RFC 9112 §9.3, §9.6, §6.3: only when both messages are complete and nothing came behind the
+ * answer. */
 static bool may_serve_again(const hh_h1 *h1)
 {
-    if (h1->is_spent || !h1->work->framing.keeps_alive || h1->send != HH_H1_SEND_DONE ||
-        h1->start < h1->end)
+    if (h1->is_spent || h1->call->reuse == HH_REUSE_REFUSED || !h1->work->framing.keeps_alive ||
+        h1->send != HH_H1_SEND_DONE || h1->start < h1->end)
         return false;
     return !h1->was_read_full || hh__stream_probe(h1->stream) == HH_IO_WAIT;
 }

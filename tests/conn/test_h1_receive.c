@@ -303,6 +303,19 @@ static void test_surplus_spends(void **state)
     expect_spent_after(rig, OK_5 "hello");
 }
 
+/* RFC 9112 §9.6: after our own "Connection: close", whatever the answer says. */
+static void test_own_close_spends(void **state)
+{
+    h1_rig *rig = *state;
+    rig->call.reuse = HH_REUSE_REFUSED;
+    expect_spent_after(rig, OK_5 "hello");
+    rig->call.reuse = HH_REUSE_ALLOWED;
+    rig_start(rig);
+    rig_feed(rig, OK_5 "hello");
+    rig_run(rig);
+    assert_true(rig_is_idle(rig));
+}
+
 /* The read ended with the answer because its room did: what stands behind it must be found. */
 static void test_surplus_behind_a_full_read(void **state)
 {
@@ -595,6 +608,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_calls_on_one_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keep_alive_hint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_surplus_spends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_close_spends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_surplus_behind_a_full_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_surplus_while_idle, set_up, tear_down),
         cmocka_unit_test(test_pause_everywhere),
