@@ -1,6 +1,7 @@
 /* Resolving by the system on threads. getaddrinfo is the test's own, put in at link time: it
  * answers as told, and waits where told. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -294,6 +295,14 @@ static void test_nsswitch_decides(void **state)
     assert_int_equal(calls_now(), before + 1);
 }
 
+static int count_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
 /* A child has threads of its own, and can throw away what it got with work under way. */
 static void test_fork(void **state)
 {
@@ -307,8 +316,12 @@ static void test_fork(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         resolver_rig own;
+        int open_before = count_descriptors();
         hh__lookup_cancel(rig->resolver, &slow.lookup);
         hh__resolver_destroy(rig->resolver);
+        /* The eventfd goes, though a thread of the parent has a share in it. */
+        if (count_descriptors() != open_before - 1)
+            _exit(2);
         hh__loop_destroy(rig->loop);
         if (!MAY_START_THREADS_IN_CHILD)
             _exit(0);

@@ -351,6 +351,19 @@ static void test_truncated_goes_to_tcp(void **state)
     assert_int_equal(dns_server_tcp_count(all->server), 2);
 }
 
+static void test_tcp_server_hangs_up(void **state)
+{
+    fixture *all = *state;
+    rig_lookup one;
+    script_reply(all, "rude.example", DNS_BOTH, DNS_HANGUP);
+    rig_resolve(&all->rig, &one, "rude.example");
+    assert_says(&one, HH_ERR_RESOLVE_TEMPORARY, "rude.example");
+    assert_true(dns_server_tcp_count(all->server) >= 1);
+    script_reply(all, "polite.example", DNS_BOTH, DNS_TRUNCATED);
+    rig_resolve(&all->rig, &one, "polite.example");
+    assert_int_equal(one.lookup.count, 2);
+}
+
 static void test_many_addresses(void **state)
 {
     fixture *all = *state;
@@ -863,6 +876,7 @@ int main(void)
         TEST(test_garbage_is_no_answer),
         TEST(test_wrong_id_is_not_believed),
         TEST(test_truncated_goes_to_tcp),
+        TEST(test_tcp_server_hangs_up),
         TEST(test_many_addresses),
         TEST(test_dead_server),
         TEST(test_cache),

@@ -229,7 +229,7 @@ static void send_udp(dns_server *server, const question *asked, const struct soc
     if (reply == DNS_SILENT)
         return;
     build(asked, rule, &answer);
-    if (reply == DNS_TRUNCATED) {
+    if (reply == DNS_TRUNCATED || reply == DNS_HANGUP) {
         answer.length = asked->end;
         answer.bytes[2] |= 2;
         memset(answer.bytes + 6, 0, 6);
@@ -303,10 +303,14 @@ static int take_tcp(dns_server *server, int fd)
         !parse_question(&asked))
         return 0;
     pthread_mutex_lock(&server->lock);
-    build(&asked, find_rule(server, asked.name, asked.type), &answer);
+    const dns_rule *rule = find_rule(server, asked.name, asked.type);
+    int hangs_up = rule != NULL && rule->reply == DNS_HANGUP;
+    build(&asked, rule, &answer);
     server->tcp_count++;
     note(server, &asked);
     pthread_mutex_unlock(&server->lock);
+    if (hangs_up)
+        return 0;
     unsigned char out[MESSAGE_MAX + 2];
     out[0] = (unsigned char)(answer.length >> 8);
     out[1] = (unsigned char)answer.length;

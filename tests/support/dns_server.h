@@ -21,6 +21,7 @@ typedef enum dns_reply {
     DNS_REFUSED,
     DNS_SILENT,
     DNS_TRUNCATED, /* cut on UDP, whole on TCP */
+    DNS_HANGUP,    /* cut on UDP, on TCP hung up on without a word */
     DNS_GARBAGE,   /* the question's id, then nonsense */
     DNS_DAMAGED,   /* a sound header and question, records cut off */
     DNS_WRONG_ID   /* a lie with another id first, then the truth */
