@@ -82,6 +82,7 @@
 #define HH_POOL_ORIGINS_KEPT_MAX 1024   /* remembered without a connection */
 #define HH_DRAIN_MAX_BYTES (256u << 10) /* of a redirect's body, to keep its connection */
 #define HH_DRAIN_MAX_MS 100             /* likewise */
+#define HH_DRIVER_NAP_MS 1              /* of a blocking call beside events that nobody pulls */
 #define HH_EXPECT_WAIT_MS 1000          /* RFC 9110 §10.1.1: not for ever */
 #define HH_SMALL_BODY_BYTES 16384       /* copied into one exact allocation */
 #define HH_SINK_MIN_BYTES 65536

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/failure.h"
 #include "base/limits.h"
@@ -28,9 +29,9 @@ struct hh_mailbox {
 
 static void wake_owner(hh_client *client, hh_mailbox *mailbox)
 {
-    if (client->driver != mailbox)
+    if (client->driver != mailbox || !client->is_driver_waiting)
         sem_post(&mailbox->wake);
-    else if (client->is_driver_waiting)
+    else
         hh__loop_wake(client->loop);
 }
 
@@ -68,21 +69,48 @@ static void hand_over(hh_client *client)
     sem_post(&next->wake);
 }
 
+/* Sleeps for HH_DRIVER_NAP_MS at most. */
+static hh_status nap(hh_mailbox *mailbox)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += HH_DRIVER_NAP_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    return sem_timedwait(&mailbox->wake, &until) != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
+}
+
+/* Waits until the loop may have something to do. While events lie there for others to pull, the
+ * descriptor is kept readable, for somebody may sleep on it; so the driver can't. */
+static hh_status wait_as_driver(hh_client *client, hh_mailbox *mailbox)
+{
+    hh_status status;
+    bool has_events = client->events.queued > 0;
+    if (has_events)
+        hh__loop_wake(client->loop);
+    client->is_driver_waiting = !has_events;
+    pthread_mutex_unlock(&client->mutex);
+    status = has_events ? nap(mailbox) : hh__loop_wait(client->loop, -1);
+    pthread_mutex_lock(&client->mutex);
+    client->is_driver_waiting = false;
+    return status;
+}
+
 /* Drives the loop until the mailbox is full. The lock is held before and after. */
-static hh_status drive(hh_client *client, const hh_mailbox *mailbox)
+static hh_status drive(hh_client *client, hh_mailbox *mailbox)
 {
     hh_status status = HH_OK;
     while (mailbox->pending > 0 && status == HH_OK) {
-        client->is_driver_waiting = true;
-        pthread_mutex_unlock(&client->mutex);
-        status = hh__loop_wait(client->loop, -1);
-        pthread_mutex_lock(&client->mutex);
-        client->is_driver_waiting = false;
+        status = wait_as_driver(client, mailbox);
         if (mailbox->pending == 0)
             break;
         if (status == HH_OK)
             status = hh__client_run(client);
     }
+    if (client->events.queued > 0)
+        hh__loop_wake(client->loop);
     return mailbox->pending == 0 ? HH_OK : status;
 }
 

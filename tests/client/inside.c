@@ -21,7 +21,7 @@ int inside_race(hh_client *client, hh_id id)
     pthread_mutex_lock(&client->mutex);
     hh_exchange *exchange = hh__client_find(client, id);
     if (exchange != NULL && exchange->attempts[0] != NULL)
-        pooled = hh__pool_take_idle(&client->pool, exchange->attempts[0]->pooled->origin);
+        pooled = hh__pool_take(&client->pool, exchange->attempts[0]->pooled->origin);
     if (pooled != NULL)
         hh__exchange_launch(exchange, pooled);
     pthread_mutex_unlock(&client->mutex);

@@ -122,6 +122,27 @@ static void test_head_has_no_body(void **state)
     peer_stop(server);
 }
 
+/* RFC 9112 §9.6: nothing more is sent behind our own "Connection: close". */
+static void test_own_close_is_kept_to(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, "GET", peer_url(server, "/x"));
+    assert_int_equal(hh_request_set_header(request, "connection", "TE, Close"), HH_OK);
+    for (size_t i = 1; i <= 2; i++) {
+        answer got = {.id = 0};
+        whole_submit(client, request, &got);
+        whole_drain(client);
+        assert_answered(&got, 200, "hello");
+        assert_int_equal(peer_connections(server), i);
+        answer_clear(&got);
+    }
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 static void test_post(void **state)
 {
     (void)state;
@@ -711,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_body_until_close),
         cmocka_unit_test(test_no_body),
         cmocka_unit_test(test_head_has_no_body),
+        cmocka_unit_test(test_own_close_is_kept_to),
         cmocka_unit_test(test_post),
         cmocka_unit_test(test_delivery_whole),
         cmocka_unit_test(test_delivery_sink),
