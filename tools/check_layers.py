@@ -69,7 +69,7 @@ RULES = {
     "tests": allow(ENGINE + " support", "all"),
     "tests/cli": allow("support", "all"),
     "tests/e2e": allow("support", "all"),
-    "fuzz": allow(ENGINE, "all"),
+    "fuzz": allow(ENGINE + " support", "all"),
 }
 # Folders where a header beside the file is included by its bare name, and further places for such.
 BARE_NAMES = {
@@ -119,7 +119,7 @@ def judge_quoted(root, path, folder, name):
         if layer not in RULES[folder].layers:
             allowed = " ".join(sorted(RULES[folder].layers)) or "none"
             return f"may include these layers only: {allowed}"
-        homes = [root / "src"] + ([root / "tests"] if folder.startswith("tests") else [])
+        homes = [root / "src"] + ([root / "tests"] if folder.startswith(("tests", "fuzz")) else [])
     return None if any((home / name).is_file() for home in homes) else "no such header"
 
 
