@@ -224,7 +224,7 @@ void hh__exchange_seek(hh_exchange *exchange)
     }
     if (exchange->replays > 0)
         hh__pool_distrust(pool, origin);
-    hh_pooled *pooled = exchange->replays > 0 ? NULL : hh__pool_take_idle(pool, origin);
+    hh_pooled *pooled = exchange->replays > 0 ? NULL : hh__pool_take(pool, origin);
     if (pooled != NULL)
         hh__exchange_launch(exchange, pooled);
     else if ((exchange->request->questions & HH_ASK_RESOLVE) != 0 && !exchange->was_asked_resolve)

@@ -53,6 +53,7 @@ static hh_origin *create_origin(hh_pool *pool, const hh_pool_target *target)
     origin->host = (hh_slice){text + target->key.length, target->host.length};
     origin->port = target->port;
     origin->is_secure = target->is_secure;
+    hh__list_init(&origin->roomy);
     hh__list_init(&origin->idle);
     hh__list_init(&origin->bound);
     hh__list_init(&origin->unbound);
@@ -112,14 +113,15 @@ static void destroy_pooled(hh_discard *discard)
     hh__free(HH_CONTAINER_OF(discard, hh_pooled, discard));
 }
 
-static void unlist_idle(hh_pooled *pooled)
+/* Takes it out of whatever lists its state put it in. */
+static void unlist(hh_pooled *pooled)
 {
-    assert(pooled->state == HH_POOLED_IDLE);
+    if (pooled->state == HH_POOLED_IDLE) {
+        hh__list_remove(&pooled->lru_link);
+        pooled->origin->idle_count--;
+        pooled->pool->idle--;
+    }
     hh__list_remove(&pooled->origin_link);
-    hh__list_remove(&pooled->lru_link);
-    pooled->origin->idle_count--;
-    pooled->pool->idle--;
-    pooled->state = HH_POOLED_LENT;
 }
 
 /* Closes a connection, lent or idle, and takes it off the books. Doesn't pump. */
@@ -128,8 +130,7 @@ static void close_pooled(hh_pooled *pooled, hh_close how)
     hh_pool *pool = pooled->pool;
     if (pooled->state == HH_POOLED_CLOSED)
         return;
-    if (pooled->state == HH_POOLED_IDLE)
-        unlist_idle(pooled);
+    unlist(pooled);
     pooled->state = HH_POOLED_CLOSED;
     pool->open--;
     pooled->origin->open--;
@@ -145,12 +146,33 @@ static void park(hh_pooled *pooled)
     pooled->expires_ns =
         hh__decide_idle_expiry(hh__loop_now(pool->env->loop), pool->limits.idle_limit_ns,
                                pooled->conn->keep_alive_timeout_s);
-    pooled->state = HH_POOLED_IDLE;
     hh__list_push_front(&pooled->origin->idle, &pooled->origin_link);
     hh__list_push_back(&pool->lru, &pooled->lru_link);
     pooled->origin->idle_count++;
     pool->idle++;
     hh__conn_park(pooled->conn, pooled->expires_ns);
+}
+
+/* The state that follows from the books. */
+static hh_pooled_state state_of(const hh_pooled *pooled)
+{
+    if (pooled->lent == 0)
+        return HH_POOLED_IDLE;
+    return pooled->lent < pooled->conn->capacity ? HH_POOLED_ROOMY : HH_POOLED_FULL;
+}
+
+/* Makes every transition but the one to CLOSED: moves it to the list where it now belongs. */
+static void settle(hh_pooled *pooled)
+{
+    hh_pooled_state state = state_of(pooled);
+    if (state == pooled->state)
+        return;
+    unlist(pooled);
+    pooled->state = state;
+    if (state == HH_POOLED_IDLE)
+        park(pooled);
+    else if (state == HH_POOLED_ROOMY)
+        hh__list_push_front(&pooled->origin->roomy, &pooled->origin_link);
 }
 
 /* The oldest waiter of an origin, or NULL. */
@@ -196,31 +218,43 @@ static bool must_give_way(const hh_pool *pool, const hh_origin *origin)
            HH_POOL_GIVE_WAY;
 }
 
+/* Lends what is free to whoever waits, then puts the connection where it belongs. */
+static void serve(hh_pooled *pooled)
+{
+    hh_pool *pool = pooled->pool;
+    hh_waiter *waiter;
+    while (pooled->state != HH_POOLED_CLOSED && pooled->lent < pooled->conn->capacity &&
+           (waiter = taker(pooled)) != NULL) {
+        hh__pool_unbind(waiter);
+        hh__pool_rest(pooled->origin);
+        if (pooled->conn->served > 0)
+            pool->stats.reused++;
+        pooled->lent++;
+        waiter->on_lent(waiter, pooled);
+    }
+    if (pooled->state == HH_POOLED_CLOSED)
+        return;
+    settle(pooled);
+    if (pool->idle > pool->limits.max_idle) {
+        hh_pooled *oldest = HH_CONTAINER_OF(hh__list_first(&pool->lru), hh_pooled, lru_link);
+        close_pooled(oldest, HH_CLOSE_ORDERLY);
+    }
+}
+
 void hh__pool_offer(hh_pooled *pooled)
 {
     hh_pool *pool = pooled->pool;
     hh_origin *origin = pooled->origin;
-    if (pool->is_closed || must_give_way(pool, origin)) {
+    assert(pooled->lent > 0);
+    pooled->lent--;
+    if (pooled->lent == 0 && (pool->is_closed || must_give_way(pool, origin))) {
         pool->stats.evicted += pool->is_closed ? 0 : 1;
         close_pooled(pooled, HH_CLOSE_ORDERLY);
         hh__pool_pump_starved(pool);
         hh__pool_pump(pool, origin);
         return;
     }
-    hh_waiter *waiter = taker(pooled);
-    if (waiter != NULL) {
-        hh__pool_unbind(waiter);
-        hh__pool_rest(origin);
-        if (pooled->conn->served > 0)
-            pool->stats.reused++;
-        waiter->on_lent(waiter, pooled);
-        return;
-    }
-    park(pooled);
-    if (pool->idle > pool->limits.max_idle) {
-        hh_pooled *oldest = HH_CONTAINER_OF(hh__list_first(&pool->lru), hh_pooled, lru_link);
-        close_pooled(oldest, HH_CLOSE_ORDERLY);
-    }
+    serve(pooled);
 }
 
 void hh__pool_give_back(hh_pooled *pooled)
@@ -231,6 +265,11 @@ void hh__pool_give_back(hh_pooled *pooled)
 static void on_free(hh_conn *conn)
 {
     hh__pool_offer(conn->keeper);
+}
+
+static void on_capacity(hh_conn *conn)
+{
+    serve(conn->keeper);
 }
 
 static void on_spent(hh_conn *conn, hh_status why)
@@ -245,10 +284,22 @@ static void on_spent(hh_conn *conn, hh_status why)
     hh__pool_pump(pool, origin);
 }
 
-const hh_keeper_ops hh__pool_keeper = {.on_free = on_free, .on_spent = on_spent};
+const hh_keeper_ops hh__pool_keeper = {
+    .on_free = on_free, .on_capacity = on_capacity, .on_spent = on_spent};
 
-hh_pooled *hh__pool_take_idle(hh_pool *pool, hh_origin *origin)
+static hh_pooled *lend(hh_pooled *pooled)
 {
+    pooled->lent++;
+    settle(pooled);
+    pooled->pool->stats.reused++;
+    return pooled;
+}
+
+hh_pooled *hh__pool_take(hh_pool *pool, hh_origin *origin)
+{
+    hh_link *roomy = hh__list_first(&origin->roomy);
+    if (roomy != NULL)
+        return lend(HH_CONTAINER_OF(roomy, hh_pooled, origin_link));
     int64_t now = hh__loop_now(pool->env->loop);
     bool is_unseen = now - pool->last_step_ns > (int64_t)HH_POOL_CHECK_AFTER_MS * 1000000;
     for (hh_link *link; (link = hh__list_first(&origin->idle)) != NULL;) {
@@ -259,9 +310,7 @@ hh_pooled *hh__pool_take_idle(hh_pool *pool, hh_origin *origin)
             close_pooled(pooled, HH_CLOSE_ORDERLY);
             continue;
         }
-        unlist_idle(pooled);
-        pool->stats.reused++;
-        return pooled;
+        return lend(pooled);
     }
     return NULL;
 }
@@ -415,7 +464,7 @@ bool hh__pool_check(const hh_pool *pool)
         size_t bound = list_length(&origin->bound), unbound = list_length(&origin->unbound);
         if (list_length(&origin->idle) != origin->idle_count || origin->open < origin->idle_count)
             return false;
-        if (origin->idle_count > 0 && unbound > 0)
+        if ((origin->idle_count > 0 || !hh__list_is_empty(&origin->roomy)) && unbound > 0)
             return false;
         if (origin->open > pool->limits.max_per_origin)
             return false;

@@ -1,17 +1,18 @@
 /*
- * pool.h - lends places on connections, origin by origin, and keeps the books balanced.
+ * pool.h - lends slots of connections, origin by origin, and keeps the books balanced.
  *
- * An origin is everything that affects trust or routing, as one key (client/pool_key.h); keys
- * compare in full. Idle connections are LIFO, waiters FIFO for each origin. A waiter is either
- * bound to a dial made for it or unbound; the bound ones are the older ones. When the total cap
- * keeps an origin waiting it stands in the starved list and takes over the next connection that
- * comes free.
+ * A connection has as many slots as its protocol can run calls at once: one for HTTP/1, and what
+ * the peer allows for one that multiplexes; the number may change, down to none. An origin is
+ * everything that affects trust or routing, as one key (client/pool_key.h); keys compare in full.
+ * Idle connections are LIFO, waiters FIFO for each origin. A waiter is either bound to a dial made
+ * for it or unbound; the bound ones are the older ones. When the total cap keeps an origin waiting
+ * it stands in the starved list and takes over the next connection that comes free.
  *
- *   connection:  DIALLING ─► LENT ⇄ IDLE ─► CLOSED        LENT ─► CLOSED
+ *   connection:  DIALLING ─► FULL ⇄ ROOMY ⇄ IDLE ─► CLOSED     FULL ⇄ IDLE     any ─► CLOSED
  *
- * Invariants (hh__pool_check): open = dialling + lent + idle; a lent connection has exactly one
- * call or its holder is about to start one; an idle one stands in its origin's list and in the LRU
- * list; no origin has both an idle connection and an unbound waiter. Everything O(1), but for the
+ * Invariants (hh__pool_check): open = dialling + full + roomy + idle; a lent slot has exactly one
+ * call or its holder is about to start one; an idle connection stands in its origin's list and in
+ * the LRU list; no origin has both a free slot and an unbound waiter. Everything O(1), but for the
  * hash of the key. Belongs to one client, under its lock.
  */
 #ifndef HH_CLIENT_POOL_H
@@ -29,8 +30,9 @@ typedef struct hh_pool hh_pool;
 typedef struct hh_pool_dial hh_pool_dial;
 
 typedef enum hh_pooled_state {
-    HH_POOLED_LENT = 0,
-    HH_POOLED_IDLE,
+    HH_POOLED_FULL = 0, /* as many slots lent as it has */
+    HH_POOLED_ROOMY,    /* some lent, some free */
+    HH_POOLED_IDLE,     /* none lent */
     HH_POOLED_CLOSED
 } hh_pooled_state;
 
@@ -52,7 +54,8 @@ typedef struct hh_pooled {
     hh_origin *origin;
     hh_conn *conn;
     hh_pooled_state state;
-    hh_link origin_link; /* in the origin's idle list */
+    unsigned lent;       /* slots, of conn->capacity */
+    hh_link origin_link; /* in the origin's roomy or idle list */
     hh_link lru_link;    /* in the pool's LRU list while idle */
     int64_t expires_ns;  /* while idle; 0: never */
     hh_dial_story story;
@@ -129,15 +132,15 @@ void hh__pool_finish(hh_pool *pool);
 /* The origin of `target`, made at first sight. HH_ERR_NO_MEMORY. */
 HH_WARN_UNUSED hh_status hh__pool_origin(hh_pool *pool, const hh_pool_target *target,
                                          hh_origin_hint *hint, hh_origin **out);
-/* An idle connection, lent to the caller, or NULL. Looks at it first when no step has done so for
- * long. */
-hh_pooled *hh__pool_take_idle(hh_pool *pool, hh_origin *origin);
+/* A slot, lent to the caller, or NULL: of a connection in use before an idle one. Looks at an idle
+ * one first when no step has done so for long. */
+hh_pooled *hh__pool_take(hh_pool *pool, hh_origin *origin);
 /* A reused connection has just died: makes room for a fresh one, at the cost of the oldest idle
  * one. */
 void hh__pool_distrust(hh_pool *pool, hh_origin *origin);
 /* Queues the waiter, and dials for it where the caps allow. */
 void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter);
-/* A connection that was taken and isn't wanted after all. */
+/* A slot that was taken and isn't wanted after all. */
 void hh__pool_give_back(hh_pooled *pooled);
 /* The waiter wants no more. Harmless when it isn't waiting. */
 void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter);

@@ -142,7 +142,7 @@ static void on_dial_done(void *owner, hh_dial_result *result)
         hh__list_push_front(&dial->origin->unbound, &waiter->link);
     }
     forget_dial(dial);
-    pooled->state = HH_POOLED_LENT;
+    pooled->lent = 1; /* by the dial, which gives it back at once */
     hh__pool_offer(pooled);
     hh__pool_pump(pool, pooled->origin);
 }

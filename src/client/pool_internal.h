@@ -13,6 +13,7 @@ struct hh_origin {
     uint16_t port;
     bool is_secure;
     size_t open;     /* connections, dials included */
+    hh_list roomy;   /* hh_pooled that are lent and have free slots */
     hh_list idle;    /* hh_pooled, most recently used first */
     hh_list bound;   /* hh_waiter with a dial */
     hh_list unbound; /* hh_waiter without */
@@ -41,7 +42,7 @@ void hh__pool_unbind(hh_waiter *waiter);
 /* Ends a spare dial. */
 void hh__pool_drop_dial(hh_pool_dial *dial);
 
-/* pool.c: a connection is there and free: lend it, park it or close it. */
+/* pool.c: a lent slot has come back: lend it on, park the connection or close it. */
 void hh__pool_offer(hh_pooled *pooled);
 /* pool.c: room may have come: dial for whoever waits, here and among the starved. */
 void hh__pool_pump(hh_pool *pool, hh_origin *origin);

@@ -94,8 +94,10 @@ struct hh_call {
 
 /* The connection's keeper. */
 typedef struct hh_keeper_ops {
-    /* A call is over and the connection may be lent again. */
+    /* A call is over and its slot may be lent again. */
     void (*on_free)(hh_conn *conn);
+    /* conn->capacity has changed; never told by h1. */
+    void (*on_capacity)(hh_conn *conn);
     /* The connection is of no use any more: idle and closed by the peer, expired, broken, or its
      * last answer forbids reuse. The keeper closes it. */
     void (*on_spent)(hh_conn *conn, hh_status why);
@@ -134,6 +136,7 @@ struct hh_conn {
     const hh_keeper_ops *keeper_ops;
     void *keeper;
     hh_conn_env *env;
+    unsigned capacity;                 /* calls at once: 1 for h1 */
     uint64_t served;                   /* calls completed */
     uint32_t keep_alive_timeout_s;     /* the peer's last word, UINT32_MAX when it gave none */
     char remote[HH_REMOTE_TEXT_BYTES]; /* "127.0.0.1:80", for sentences */

@@ -434,6 +434,7 @@ hh_status hh__h1_create(hh_conn_env *env, hh_stream *stream, const char *remote,
     h1->conn.keeper_ops = keeper_ops;
     h1->conn.keeper = keeper;
     h1->conn.env = env;
+    h1->conn.capacity = 1;
     h1->conn.keep_alive_timeout_s = UINT32_MAX;
     size_t length = strlen(remote);
     if (length >= sizeof h1->conn.remote)
