@@ -198,7 +198,9 @@ static void test_signals_and_blocking_calls(void **state)
         hh_client *client = e2e_client();
         size_t good = 0, interrupted = 0;
         storm(1500);
+        int64_t until = clock_ms() + 20000;
         while (good < 100 || interrupted < 5) {
+            assert_true(clock_ms() < until);
             hh_response *response = NULL;
             hh_error error;
             hh_status status = hh_get(client, url, &response, &error);
@@ -246,7 +248,8 @@ static void test_signals_and_steps(void **state)
         whole_submit(client, request, &got[i]);
         hh_request_destroy(request);
     }
-    while (hh_client_pending(client) > 0) {
+    int64_t until = clock_ms() + 20000;
+    while (hh_client_pending(client) > 0 && clock_ms() < until) {
         hh_status status = hh_client_step(client, 1000);
         if (status != HH_OK && status != HH_INTERRUPTED) {
             storm(0);
@@ -327,7 +330,8 @@ static void test_fork_idle(void **state)
         whole_drain(client);
         expect_all(got, NGINX_F65537);
         /* Those still being dialled become idle too. */
-        while (whole_stats(client).connections_dialling > 0)
+        int64_t until = clock_ms() + 10000;
+        while (whole_stats(client).connections_dialling > 0 && clock_ms() < until)
             whole_step(client, 1000);
         uint64_t opened = whole_stats(client).connections_opened;
         assert_int_equal(opened, FORK_CONNECTIONS);

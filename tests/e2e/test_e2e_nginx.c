@@ -89,7 +89,7 @@ static void test_listeners(void **state)
         const struct listener *listener = &listeners[i];
         hh_client *client = client_for(listener);
         for (int delivery = HH_DELIVER_STREAM; delivery <= HH_DELIVER_SINK; delivery++) {
-            for (int file = 0; file < NGINX_FILES; file++) {
+            for (int file = 0; file < NGINX_ALIKE; file++) {
                 char path[32];
                 snprintf(path, sizeof path, "/%s", servers.nginx.files[file].name);
                 get_file(client, nginx_url(&servers.nginx, listener->site, path),
@@ -99,7 +99,7 @@ static void test_listeners(void **state)
         hh_client_stats stats = whole_stats(client);
         if (stats.connections_opened != 1)
             fail_msg("%s: %d connections", listener->name, (int)stats.connections_opened);
-        assert_int_equal(stats.connections_reused, 3 * NGINX_FILES - 1);
+        assert_int_equal(stats.connections_reused, 3 * NGINX_ALIKE - 1);
         assert_int_equal(stats.tls_handshakes, listener->site >= NGINX_TLS ? 1 : 0);
         assert_at_rest(client);
         hh_client_destroy(client);
@@ -126,6 +126,34 @@ static void test_remote_address(void **state)
                      servers.nginx.ports[listener->site]);
         assert_slice(hh_response_remote_address(got.response), wanted);
         answer_clear(&got);
+        hh_client_destroy(client);
+    }
+}
+
+static void test_local_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *local;
+        nginx_site site;
+        const char *seen; /* NULL: no way */
+    } cases[] = {
+        {"127.0.0.2", NGINX_PLAIN, "127.0.0.2"}, {"127.0.0.3", NGINX_TLS, "127.0.0.3"},
+        {"::1", NGINX_PLAIN_V6, "::1"},          {"127.0.0.2", NGINX_PLAIN_V6, NULL},
+        {"192.0.2.1", NGINX_PLAIN, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        answer got = {.id = 0};
+        hh_client_options options = e2e_options();
+        options.local_address = cases[i].local;
+        hh_client *client = whole_client(&options);
+        whole_get(client, nginx_url(&servers.nginx, cases[i].site, "/from"), &got);
+        if (cases[i].seen != NULL)
+            assert_answered(&got, 200, cases[i].seen);
+        else
+            assert_failed(&got, HH_ERR_CONNECT, HH_PHASE_CONNECT, NULL);
+        answer_clear(&got);
+        assert_at_rest(client);
         hh_client_destroy(client);
     }
 }
@@ -571,6 +599,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_remote_address),
+        cmocka_unit_test(test_local_address),
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_undecoded),
         cmocka_unit_test(test_head),

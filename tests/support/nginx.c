@@ -43,6 +43,7 @@ static const struct {
     [NGINX_F1M] = {"f1m", 1u << 20},
     [NGINX_F8M] = {"f8m", 8u << 20},
     [NGINX_TEXT] = {"text", 200000},
+    [NGINX_ALIKE] = {"alike", 8u << 20},
 };
 
 static void fill(nginx_file *file, nginx_file_name name)
@@ -52,9 +53,14 @@ static void fill(nginx_file *file, nginx_file_name name)
     file->length = sizes[name].length;
     file->data = malloc(file->length + 1);
     assert_non_null(file->data);
-    for (size_t i = 0; i < file->length; i++)
-        file->data[i] = (char)(name == NGINX_TEXT ? "etaoin shrdlu\n"[prng_below(&random, 14)]
-                                                  : (char)prng_next(&random));
+    for (size_t i = 0; i < file->length; i++) {
+        if (name == NGINX_ALIKE)
+            file->data[i] = (char)('a' + i / 1000 % 26);
+        else if (name == NGINX_TEXT)
+            file->data[i] = "etaoin shrdlu\n"[prng_below(&random, 14)];
+        else
+            file->data[i] = (char)prng_next(&random);
+    }
     file->data[file->length] = '\0';
 }
 
@@ -154,6 +160,7 @@ static void write_locations(const nginx *server)
         fprintf(file, "  add_header X-Large-%d \"%01000d\";\n", i, i);
     fprintf(file, "}\nlocation = /five { keepalive_timeout 5 5; return 200 five; }\n");
     fprintf(file, "location = /pid { return 200 $pid; }\n");
+    fprintf(file, "location = /from { return 200 $remote_addr; }\n");
     fprintf(file, "location = /connection { return 200 \"$connection $connection_requests\"; }\n");
     fprintf(file, "location = /tls { return 200 \"reused=$ssl_session_reused version=$ssl_protocol"
                   " name=$ssl_server_name alpn=$ssl_alpn_protocol client=$ssl_client_s_dn\"; }\n");

@@ -6,7 +6,8 @@
  * stderr. A failure to start, where it is installed, fails the test.
  *
  * Every site has these paths:
- *   /f0 /f1 /f100 /f65535 /f65536 /f65537 /f1m /f8m   random bytes, /text some 200 KB of text
+ *   /f0 /f1 /f100 /f65535 /f65536 /f65537 /f1m /f8m   random bytes; /text some 200 KB of text;
+ *                  /alike 8 MiB that nearly vanish when compressed
  *   /gzip/NAME     the same, compressed when asked for; chunked
  *   /slow/NAME     the same, 256 KiB a second after the first 64 KiB
  *   /redirect/301 (302 303 307 308)   to /f100
@@ -17,6 +18,7 @@
  *   /large         headers of some 24 KB
  *   /five          announces Keep-Alive: timeout=5
  *   /pid           the worker's
+ *   /from          the client's address
  *   /connection    the connection's number and how many requests it has served: "17 3"
  *   /tls           "reused=r version=TLSv1.3 name=localhost alpn=http/1.1 client=CN=client"
  */
@@ -55,6 +57,7 @@ typedef enum nginx_file_name {
     NGINX_F1M,
     NGINX_F8M,
     NGINX_TEXT,
+    NGINX_ALIKE,
     NGINX_FILES
 } nginx_file_name;
 
