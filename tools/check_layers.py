@@ -67,8 +67,8 @@ RULES = {
     "bench": allow("", "all"),
     # These look behind every door.
     "tests": allow(ENGINE + " support", "all"),
-    "tests/cli": allow("support", "all"),
-    "tests/e2e": allow("support", "all"),
+    "tests/cli": allow(ENGINE + " support", "all"),
+    "tests/e2e": allow(ENGINE + " support", "all"),
     "fuzz": allow(ENGINE + " support", "all"),
 }
 # Folders where a header beside the file is included by its bare name, and further places for such.
