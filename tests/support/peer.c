@@ -182,8 +182,8 @@ static void wait_taken(connection *c)
     for (;;) {
         struct tcp_info info;
         socklen_t size = sizeof info;
-        if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
-            info.tcpi_unacked == 0 || info.tcpi_state == TCP_CLOSE)
+        if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_unacked == 0 ||
+            info.tcpi_state == TCP_CLOSE)
             return;
         sched_yield();
     }
