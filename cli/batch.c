@@ -106,17 +106,19 @@ static cli_progress_style choose_style(const batch_options *options)
     return CLI_PROGRESS_NONE;
 }
 
-static void print_summary(const batch_run *run)
+/* Returns 0, or the errno that kept it from being printed. */
+static int print_summary(const batch_run *run)
 {
     cli_text text = {0};
     int is_piped = run->options.results != NULL && strcmp(run->options.results, "-") == 0;
     if (run->options.quiet || run->stop == BATCH_STOP_QUIET)
-        return;
+        return 0;
     if (run->stop == BATCH_STOP_SIGNAL)
         cli_text_add_string(&text, "interrupted; this was done:\n");
     batch_summary_format(run->summary, &text);
-    cli_file_write(is_piped ? STDERR_FILENO : STDOUT_FILENO, cli_text_slice(&text));
+    int os_error = cli_file_write(is_piped ? STDERR_FILENO : STDOUT_FILENO, cli_text_slice(&text));
     cli_text_finish(&text);
+    return os_error;
 }
 
 static cli_exit run_opened(batch_run *run)
@@ -127,10 +129,13 @@ static cli_exit run_opened(batch_run *run)
     batch_run_loop(run);
     if (run->stop == BATCH_STOP_BROKEN)
         fprintf(stderr, "hyperhttp: %s\n", cli_text_string(&run->problem));
-    print_summary(run);
+    int os_error = print_summary(run);
     if (run->stop == BATCH_STOP_SIGNAL)
         return cli_signals_received();
-    if (run->stop != BATCH_STOP_NOT || run->summary->failed > 0 || run->summary->invalid > 0)
+    if (os_error != 0 && os_error != EPIPE)
+        fprintf(stderr, "hyperhttp: can't write the summary: %s\n", strerror(os_error));
+    if (os_error != 0 || run->stop != BATCH_STOP_NOT || run->summary->failed > 0 ||
+        run->summary->invalid > 0)
         return CLI_EXIT_BATCH_FAILURES;
     return CLI_EXIT_OK;
 }
@@ -175,6 +180,8 @@ int cli_batch(int argc, char **argv)
     }
     if (status == HH_OK)
         exit = run_opened(&run);
+    else if (cli_signals_received() != CLI_EXIT_OK)
+        exit = cli_signals_received();
     else
         exit = cli_report_usage(batch_usage, run.problem.length > 0 ? cli_text_string(&run.problem)
                                                                     : out_of_memory);

@@ -4,12 +4,11 @@
 #include "common.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "files.h"
+#include "password.h"
 
 /* The library follows no more, whatever is asked for. */
 #define REDIRECTS_MAX 60
@@ -103,41 +102,18 @@ static hh_status prepare_fields(cli_common *common, cli_text *problem)
     return HH_OK;
 }
 
-static hh_status ask_password(cli_common *common, cli_text *problem)
-{
-    char prompt[160];
-    /* Without a terminal getpass would take a line of standard input, which has other uses. */
-    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (terminal < 0) {
-        cli_text_printf(problem, "option -u has no password for '%s', and no terminal to ask at",
-                        common->user);
-        return HH_ERR_INVALID_ARGUMENT;
-    }
-    close(terminal);
-    snprintf(prompt, sizeof(prompt), "Password of '%.100s': ", common->user);
-    char *typed = getpass(prompt);
-    common->user_name = strdup(common->user);
-    common->password = strdup(typed != NULL ? typed : "");
-    if (typed != NULL)
-        explicit_bzero(typed, strlen(typed));
-    return HH_OK;
-}
-
 static hh_status prepare_user(cli_common *common, cli_text *problem)
 {
-    hh_status status = HH_OK;
     if (common->user == NULL)
         return HH_OK;
-    const char *colon = strchr(common->user, ':');
-    if (colon != NULL) {
-        common->user_name = strndup(common->user, (size_t)(colon - common->user));
-        common->password = strdup(colon + 1);
-    } else {
-        status = ask_password(common, problem);
-    }
-    if (status != HH_OK)
-        return status;
-    return common->user_name != NULL && common->password != NULL ? HH_OK : HH_ERR_NO_MEMORY;
+    size_t length = strcspn(common->user, ":");
+    common->user_name = strndup(common->user, length);
+    if (common->user_name == NULL)
+        return HH_ERR_NO_MEMORY;
+    if (common->user[length] == '\0')
+        return cli_password_ask(common->user_name, &common->password, problem);
+    common->password = strdup(common->user + length + 1);
+    return common->password != NULL ? HH_OK : HH_ERR_NO_MEMORY;
 }
 
 /* FILE or FILE:PASSWORD; a file of the whole name is taken as it stands. */

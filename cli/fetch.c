@@ -282,8 +282,8 @@ static void warn_retry(const fetch_session *session, const cli_transfer *transfe
         cli_text_printf(&text, "the server answered %d", hh_response_status(transfer->response));
     else
         cli_text_add_string(&text, transfer->message);
-    cli_text_printf(&text, "; trying again in %g s, %llu tries left", (double)wait_ms / 1000,
-                    (unsigned long long)left);
+    cli_text_printf(&text, "; trying again in %g s, %llu %s left", (double)wait_ms / 1000,
+                    (unsigned long long)left, left == 1 ? "try" : "tries");
     cli_report_warning(cli_text_string(&text));
     cli_text_finish(&text);
 }
@@ -374,7 +374,9 @@ static cli_exit run_session(fetch_session *session)
         if (status == HH_OK)
             exit = run_all(session);
     }
-    if (status == HH_ERR_NO_MEMORY) {
+    if (status != HH_OK && cli_signals_received() != CLI_EXIT_OK) {
+        exit = cli_signals_received();
+    } else if (status == HH_ERR_NO_MEMORY) {
         cli_report_failure(CLI_EXIT_NO_MEMORY, "out of memory");
         exit = CLI_EXIT_NO_MEMORY;
     } else if (status != HH_OK && exit == CLI_EXIT_USAGE) {

@@ -6,6 +6,7 @@
 
 #include "batch.h"
 #include "fetch.h"
+#include "files.h"
 
 static const struct {
     const char *name;
@@ -16,6 +17,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    cli_file_hold_standard();
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);

@@ -352,6 +352,13 @@ def test_full_results_file(hyperhttp, peer):
     assert "hyperhttp: can't write the results: No space left" in outcome.err
 
 
+def test_summary_that_cannot_be_written(hyperhttp, peer):
+    with open("/dev/full", "wb") as full:
+        outcome = hyperhttp("batch", peer.url("/ok"), stdout=full)
+    assert outcome.status == 1
+    assert outcome.err == "hyperhttp: can't write the summary: No space left on device\n"
+
+
 # Bounds.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -126,6 +127,16 @@ def test_full_disk_is_a_write_error(hyperhttp, peer):
     outcome = hyperhttp("-o", "/dev/full", peer.url())
     assert outcome.status == 23
     assert "No space left" in outcome.err
+
+
+def test_closed_standard_descriptors(hyperhttp, peer):
+    """What was closed must not become a socket that gets the output."""
+    outcome = hyperhttp(peer.url(), preexec_fn=lambda: os.close(1))
+    assert outcome.status == 23
+    assert outcome.err == "hyperhttp: (23) can't write 'standard output': Bad file descriptor\n"
+    outcome = hyperhttp("-v", peer.url(), preexec_fn=lambda: os.closerange(0, 3))
+    assert outcome.status == 23
+    assert len(peer.requests) == 2
 
 
 def test_file_that_may_not_grow(hyperhttp, peer, tmp_path):
@@ -509,6 +520,55 @@ def test_interrupt(hyperhttp, peer, tmp_path, number, status, path):
     process.send_signal(number)
     assert process.wait(timeout=30) == status
     assert os.listdir(tmp_path) == []
+
+
+def test_interrupt_before_anything_is_sent(hyperhttp, peer):
+    process = hyperhttp.start("-d", "@-", peer.url())
+    process.stdin.write(b"x" * 200_000)  # more than the pipe holds: it is being read
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert process.stderr.read() == b""
+    assert peer.requests == []
+
+
+def ask_password(hyperhttp, typed: bytes, *arguments):
+    """Runs at a terminal of its own, types when asked; exit status and what the terminal showed."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(hyperhttp.binary, [str(hyperhttp.binary), *arguments])
+    shown = b""
+    while b"Password of 'me': " not in shown:
+        shown += os.read(terminal, 4096)
+    os.write(terminal, typed)
+    try:
+        while block := os.read(terminal, 4096):
+            shown += block
+    except OSError:  # how Linux says that the other side is closed
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
+
+
+@pytest.mark.parametrize("command", [[], ["batch"]])
+def test_password_is_asked_for(hyperhttp, peer, command):
+    status, shown = ask_password(hyperhttp, b"sec ret\n", *command, "-u", "me", peer.url("/ok"))
+    assert status == 0
+    assert b"sec ret" not in shown
+    assert peer.requests[0].values("authorization") == ["Basic bWU6c2VjIHJldA=="]
+
+
+@pytest.mark.parametrize(("typed", "status"), [(b"\x03", 130), (b"\x04", 2)])
+def test_password_is_refused(hyperhttp, peer, typed, status):
+    assert ask_password(hyperhttp, typed, "-u", "me", peer.url("/ok"))[0] == status
+    assert peer.requests == []
+
+
+def test_no_terminal_to_ask_at(hyperhttp, peer):
+    outcome = hyperhttp("-u", "me", peer.url(), start_new_session=True, input=b"secret\n")
+    assert outcome.status == 2
+    assert "no terminal" in outcome.err
+    assert peer.requests == []
 
 
 def test_interrupt_during_the_wait_for_a_retry(hyperhttp, peer):
