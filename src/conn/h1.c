@@ -137,7 +137,9 @@ void hh__h1_touch(hh_h1 *h1)
 static void fail_by_deadline(hh_h1 *h1)
 {
     hh_error error;
-    if (hh__h1_has_unsent(h1))
+    if (h1->has_send_error && h1->call->received_bytes == 0)
+        error = h1->work->failure; /* no answer came beside it: that is what happened */
+    else if (hh__h1_has_unsent(h1))
         hh__fail(&error, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
                  "%s took nothing for %" PRId64 " ms while the request was sent", h1->conn.remote,
                  h1->call->write_timeout_ns / 1000000);

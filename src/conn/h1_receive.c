@@ -372,15 +372,6 @@ static void take_received(hh_h1 *h1, const target *where, size_t count)
         consume(h1, call);
 }
 
-/* The request couldn't be sent, and no answer lies there that came before: none will come. */
-static void fail_unanswered(hh_h1 *h1)
-{
-    if (h1->has_send_error && h1->call->received_bytes == 0) {
-        hh_error error = h1->work->failure;
-        hh__h1_fail(h1, &error);
-    }
-}
-
 /* One read and what follows from it. True: there may be more to read now. */
 static bool receive_once(hh_h1 *h1, size_t *budget)
 {
@@ -394,7 +385,6 @@ static bool receive_once(hh_h1 *h1, size_t *budget)
     }
     switch (hh__stream_read(h1->stream, where.data, where.capacity, &count)) {
     case HH_IO_WAIT:
-        fail_unanswered(h1);
         return false;
     case HH_IO_EOF:
         on_end(h1);
