@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-#define SHORT_MS 30
+#define SHORT_MS 60
 
 /* --- a listener whose backlog is full -------------------------------------------------------- */
 
@@ -100,6 +100,13 @@ static void test_handshake(void **state)
     peer_stop(server);
 }
 
+/* On a busy machine what the peer said may come too late. */
+static void assert_processed(const answer *got, int has_begun)
+{
+    assert_true(got->error.processed == HH_PROCESSED_MAYBE ||
+                (has_begun && got->error.processed == HH_PROCESSED_YES));
+}
+
 static void test_headers(void **state)
 {
     (void)state;
@@ -111,13 +118,13 @@ static void test_headers(void **state)
         hh_client *client = whole_client(NULL);
         answer got = {.id = 0};
         run(client, peer_url(server, "/"), &(hh_timeouts){.read_ms = SHORT_MS}, &got);
-        assert_failed(&got, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, "sent nothing for 30 ms");
-        assert_int_equal(got.error.processed, i == 0 ? HH_PROCESSED_MAYBE : HH_PROCESSED_YES);
+        assert_failed(&got, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, "sent nothing for 60 ms");
+        assert_processed(&got, i > 0);
         assert_null(got.response);
         answer_clear(&got);
         run(client, peer_url(server, "/"), &(hh_timeouts){.total_ms = SHORT_MS}, &got);
         assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_HEADERS, "headers");
-        assert_int_equal(got.error.processed, i == 0 ? HH_PROCESSED_MAYBE : HH_PROCESSED_YES);
+        assert_processed(&got, i > 0);
         answer_clear(&got);
         assert_int_equal(whole_stats(client).connections_open, 0);
         hh_client_destroy(client);
@@ -165,7 +172,7 @@ static void test_write(void **state)
         if (total)
             assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_SEND, "send");
         else
-            assert_failed(&got, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND, "took nothing for 30 ms");
+            assert_failed(&got, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND, "took nothing for 60 ms");
         assert_int_equal(got.error.category, HH_CATEGORY_TIMEOUT);
         assert_int_equal(got.error.processed, HH_PROCESSED_MAYBE);
         answer_clear(&got);
@@ -193,7 +200,7 @@ static void test_pool(void **state)
     assert_int_equal(hh_request_set_timeouts(waiting, &timeouts), HH_OK);
     whole_submit(client, waiting, &got);
     whole_until(client, &got, 'E');
-    assert_failed(&got, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE, "came free within 3");
+    assert_failed(&got, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE, "came free within");
     assert_contains(got.error.message, "max_connections");
     assert_int_equal(got.error.category, HH_CATEGORY_TIMEOUT);
     assert_int_equal(got.error.processed, HH_PROCESSED_NO);
@@ -305,13 +312,13 @@ static void test_drip(void **state)
                        WAIT_SIGNAL, SEND("x"), WAIT_SIGNAL, SEND("x"), WAIT_CLOSE));
     hh_client *client = whole_client(NULL);
     hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
-    hh_timeouts timeouts = {.read_ms = 60, .total_ms = 150};
+    hh_timeouts timeouts = {.read_ms = 100, .total_ms = 250};
     assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
     answer got = {.id = 0};
     whole_submit(client, request, &got);
     whole_until(client, &got, 'H');
     for (int i = 0; i < 8 && got.terminals == 0; i++) {
-        int64_t until = clock_ms() + 25;
+        int64_t until = clock_ms() + 35;
         while (clock_ms() < until && got.terminals == 0)
             whole_step(client, (int)(until - clock_ms()) > 0 ? (int)(until - clock_ms()) : 0);
         peer_signal(server);
