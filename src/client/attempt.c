@@ -116,6 +116,7 @@ hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh
         .pooled = pooled,
         .wire = hh__wire_ref(wire),
         .is_reused = pooled->conn->served > 0,
+        .had_idled = pooled->has_idled || pooled->conn->served > 0,
     };
     if (!attempt->is_reused)
         attempt->story = pooled->story;

@@ -32,6 +32,7 @@ typedef struct hh_attempt {
     hh_wire *wire;     /* a share */
     hh_attempt_state state;
     bool is_reused;
+    bool had_idled; /* the connection, before this attempt; true of every reused one */
     uint64_t drained_bytes;
     hh_dial_story story;
     struct hh_attempt *next_free;

@@ -299,7 +299,7 @@ static bool may_replay(hh_exchange *exchange, const hh_attempt *attempt, const h
     hh_replay_input input = {
         .failure = error->code,
         .method = attempt->wire->method,
-        .connection = attempt->is_reused ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH,
+        .connection = attempt->had_idled ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH,
         .answer = call->received_bytes > 0 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE,
         .sent_bytes = call->sent_bytes,
         .body = is_spent ? HH_REPLAY_BODY_SPENT : HH_REPLAY_BODY_READY,

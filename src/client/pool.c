@@ -149,6 +149,7 @@ static void park(hh_pooled *pooled)
     hh__list_push_front(&pooled->origin->idle, &pooled->origin_link);
     hh__list_push_back(&pool->lru, &pooled->lru_link);
     pooled->origin->idle_count++;
+    pooled->has_idled = true;
     pool->idle++;
     hh__conn_park(pooled->conn, pooled->expires_ns);
 }
@@ -291,7 +292,7 @@ static hh_pooled *lend(hh_pooled *pooled)
 {
     pooled->lent++;
     settle(pooled);
-    pooled->pool->stats.reused++;
+    pooled->pool->stats.reused += pooled->conn->served > 0 ? 1 : 0;
     return pooled;
 }
 

@@ -14,7 +14,7 @@
 
 typedef enum hh_replay_connection {
     HH_REPLAY_CONNECTION_FRESH = 0, /* dialled for this attempt */
-    HH_REPLAY_CONNECTION_REUSED     /* had served another exchange before */
+    HH_REPLAY_CONNECTION_REUSED     /* had served another exchange before, or lain idle */
 } hh_replay_connection;
 
 typedef enum hh_replay_answer {
