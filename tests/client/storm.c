@@ -99,7 +99,8 @@ static void respond(weather *w, const hh_event *event)
 static void push(weather *w, const hh_event *event)
 {
     size_t taken = 0;
-    hh_slice rest = {"payload" + event->body_offset, 7 - event->body_offset};
+    static const char payload[] = "payload";
+    hh_slice rest = {payload + event->body_offset, 7 - event->body_offset};
     hh_status status = hh_body_push(w->client, event->id, rest, HH_BODY_LAST, &taken);
     assert_true(status == HH_OK || status == HH_ERR_STATE);
     w->what->pushed++;
