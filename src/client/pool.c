@@ -200,14 +200,19 @@ static hh_waiter *taker(const hh_pooled *pooled)
     return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
 }
 
-/* Whether a free connection of `origin` must be closed so that a starved origin gets its turn. */
-static bool must_give_way(const hh_pool *pool, const hh_origin *origin)
+/* The starved origin that has waited longest, `origin` itself left out; or NULL. */
+static hh_origin *first_starved(const hh_pool *pool, const hh_origin *origin)
 {
     hh_link *link = hh__list_first(&pool->starved);
-    if (link == NULL || pool->open < pool->limits.max_total)
-        return false;
-    const hh_origin *other = HH_CONTAINER_OF(link, hh_origin, starved_link);
-    if (other == origin)
+    if (link == &origin->starved_link)
+        link = hh__list_next(&pool->starved, link);
+    return link != NULL ? HH_CONTAINER_OF(link, hh_origin, starved_link) : NULL;
+}
+
+/* Whether a free connection of `origin` must be closed so that `other` gets its turn. */
+static bool must_give_way(const hh_pool *pool, const hh_origin *origin, const hh_origin *other)
+{
+    if (other == NULL || pool->open < pool->limits.max_total)
         return false;
     const hh_waiter *own = first_waiter(origin);
     const hh_waiter *theirs =
@@ -246,9 +251,14 @@ void hh__pool_offer(hh_pooled *pooled)
 {
     hh_pool *pool = pooled->pool;
     hh_origin *origin = pooled->origin;
+    hh_origin *starved = first_starved(pool, origin);
     assert(pooled->lent > 0);
     pooled->lent--;
-    if (pooled->lent == 0 && (pool->is_closed || must_give_way(pool, origin))) {
+    if (pooled->lent == 0 && (pool->is_closed || must_give_way(pool, origin, starved))) {
+        if (starved != NULL) { /* what comes free is for this one */
+            hh__list_remove(&starved->starved_link);
+            hh__list_push_front(&pool->starved, &starved->starved_link);
+        }
         pool->stats.evicted += pool->is_closed ? 0 : 1;
         close_pooled(pooled, HH_CLOSE_ORDERLY);
         hh__pool_pump_starved(pool);
@@ -389,7 +399,7 @@ static bool pump_once(hh_pool *pool, hh_origin *origin)
     hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
     hh_link *spare = hh__list_first(&origin->spare);
     if (spare != NULL) {
-        hh__pool_bind(HH_CONTAINER_OF(spare, hh_pool_dial, link), waiter);
+        hh__pool_inherit(HH_CONTAINER_OF(spare, hh_pool_dial, link), waiter);
         return true;
     }
     hh_pool_counts counts = count(pool, origin);

@@ -31,7 +31,7 @@ static void list_spare(hh_pool_dial *dial)
     dial->pool->spare_count++;
 }
 
-void hh__pool_bind(hh_pool_dial *dial, hh_waiter *waiter)
+static void attach(hh_pool_dial *dial, hh_waiter *waiter)
 {
     assert(dial->waiter == NULL && waiter->dial == NULL);
     unlist_spare(dial);
@@ -39,6 +39,21 @@ void hh__pool_bind(hh_pool_dial *dial, hh_waiter *waiter)
     dial->waiter = waiter;
     waiter->dial = dial;
     hh__list_push_back(&dial->origin->bound, &waiter->link);
+}
+
+static int64_t connect_deadline(const hh_pool *pool, const hh_waiter *waiter)
+{
+    if (waiter->connect_timeout_ns == 0)
+        return 0;
+    return hh__loop_now(pool->env->loop) + waiter->connect_timeout_ns;
+}
+
+/* A dial begun for somebody else counts its time anew, by the time-out of who waits now. Without
+ * memory for that the time-out of before stands. */
+void hh__pool_inherit(hh_pool_dial *dial, hh_waiter *waiter)
+{
+    attach(dial, waiter);
+    hh__dial_bound(dial->dial, connect_deadline(dial->pool, waiter));
 }
 
 void hh__pool_unbind(hh_waiter *waiter)
@@ -53,7 +68,7 @@ void hh__pool_unbind(hh_waiter *waiter)
         dial->waiter = NULL;
         list_spare(dial);
         if (next != NULL)
-            hh__pool_bind(dial, HH_CONTAINER_OF(next, hh_waiter, link));
+            hh__pool_inherit(dial, HH_CONTAINER_OF(next, hh_waiter, link));
     }
     if (hh__list_is_empty(&origin->unbound))
         hh__list_remove(&origin->starved_link);
@@ -162,9 +177,8 @@ static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
         .sessions = origin->sessions,
         .alpn = origin->is_secure ? alpn_http1 : NULL,
         .alpn_length = origin->is_secure ? sizeof alpn_http1 - 1 : 0,
+        .deadline_ns = connect_deadline(pool, waiter),
     };
-    if (waiter->connect_timeout_ns != 0)
-        target.deadline_ns = hh__loop_now(pool->env->loop) + waiter->connect_timeout_ns;
     return hh__dial_start(pool->env->loop, pool->resolver, &target, dial, on_dial_done,
                           &dial->dial);
 }
@@ -198,7 +212,7 @@ void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter)
     pool->dialling++;
     pool->open++;
     origin->open++;
-    hh__pool_bind(dial, waiter);
+    attach(dial, waiter);
 }
 
 hh_phase hh__waiter_phase(const hh_waiter *waiter)

@@ -36,7 +36,8 @@ struct hh_pool_dial {
 
 /* Moves `waiter` to the bound ones, dialling for it. On failure it is told so. */
 void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter);
-void hh__pool_bind(hh_pool_dial *dial, hh_waiter *waiter);
+/* A spare dial, or one whose waiter has just gone, goes on for `waiter`. */
+void hh__pool_inherit(hh_pool_dial *dial, hh_waiter *waiter);
 /* The waiter goes; its dial, if any, becomes spare or serves the next unbound waiter. */
 void hh__pool_unbind(hh_waiter *waiter);
 /* Ends a spare dial. */

@@ -37,8 +37,8 @@ struct hh_dial {
     void *owner;
     void (*on_done)(void *owner, hh_dial_result *result);
     dial_state state;
-    hh_phase phase; /* where it is, and in DONE where it ended */
-    int64_t started_ns;
+    hh_phase phase;     /* where it is, and in DONE where it ended */
+    int64_t bounded_ns; /* when the deadline was given */
     int64_t entered_ns; /* the state */
     int64_t deadline_ns;
     hh_timer deadline;
@@ -164,7 +164,7 @@ static void on_deadline(hh_timer *timer)
 {
     hh_dial *dial = HH_CONTAINER_OF(timer, hh_dial, deadline);
     hh_error *error = &dial->result.error;
-    int64_t after_ms = (dial->deadline_ns - dial->started_ns + NS_PER_MS / 2) / NS_PER_MS;
+    int64_t after_ms = (dial->deadline_ns - dial->bounded_ns + NS_PER_MS / 2) / NS_PER_MS;
 
     if (after_ms < 0)
         after_ms = 0;
@@ -426,7 +426,7 @@ hh_status hh__dial_start(hh_loop *loop, hh_resolver *resolver, const hh_dial_tar
     hh__connector_init(&dial->connector, target->local_address != NULL ? &local : NULL);
 
     /* The last run may be long ago. */
-    dial->started_ns = dial->entered_ns = hh__loop_refresh(loop);
+    dial->bounded_ns = dial->entered_ns = hh__loop_refresh(loop);
     if (dial->deadline_ns != 0) {
         status = hh__timer_set(loop, &dial->deadline, dial->deadline_ns);
         if (status != HH_OK) {
@@ -436,6 +436,22 @@ hh_status hh__dial_start(hh_loop *loop, hh_resolver *resolver, const hh_dial_tar
     }
     *out = dial;
     start(dial, target);
+    return HH_OK;
+}
+
+hh_status hh__dial_bound(hh_dial *dial, int64_t deadline_ns)
+{
+    if (dial->state == DIAL_DONE || dial->state == DIAL_GONE)
+        return HH_OK;
+    if (deadline_ns != 0) {
+        hh_status status = hh__timer_set(dial->loop, &dial->deadline, deadline_ns);
+        if (status != HH_OK)
+            return status;
+    } else {
+        hh__timer_unset(&dial->deadline);
+    }
+    dial->deadline_ns = deadline_ns;
+    dial->bounded_ns = hh__loop_now(dial->loop);
     return HH_OK;
 }
 

@@ -52,6 +52,9 @@ HH_WARN_UNUSED hh_status hh__dial_start(hh_loop *loop, hh_resolver *resolver,
                                         const hh_dial_target *target, void *owner,
                                         void (*on_done)(void *owner, hh_dial_result *result),
                                         hh_dial **out);
+/* Whoever waits for it has changed: a new deadline (0: none), counted from now. Harmless when it
+ * has finished. HH_ERR_NO_MEMORY, HH_ERR_LIMIT: the old deadline stays. */
+hh_status hh__dial_bound(hh_dial *dial, int64_t deadline_ns);
 /* Ends it silently; no on_done. NULL is fine. */
 void hh__dial_cancel(hh_dial *dial);
 /* What it is doing: HH_PHASE_RESOLVE, _CONNECT or _TLS. */

@@ -225,6 +225,44 @@ static void test_no_origin_starves(void **state)
     peer_stop(other);
 }
 
+/* The same when the busy origin has waited for the total cap too, and before anybody else. */
+static void test_a_backlog_starves_no_other(void **state)
+{
+    (void)state;
+    peer *busy = peer_of(held), *other = peer_of(echo), *slow = peer_of(held);
+    hh_client *client = capped((caps){.total = 2});
+    answer mine[6], theirs = {.id = 0}, slows = {.id = 0};
+    memset(mine, 0, sizeof mine);
+    submit_path(client, slow, "/", &slows);
+    whole_until_requests(client, slow, 1);
+    for (int i = 0; i < 3; i++)
+        submit_path(client, busy, "/", &mine[i]);
+    whole_until_requests(client, busy, 1);
+    submit_path(client, other, "/", &theirs);
+    for (int i = 3; i < 6; i++)
+        submit_path(client, busy, "/", &mine[i]);
+    for (int i = 0; i < 3; i++)
+        peer_signal(busy);
+    whole_until(client, &theirs, 'D'); /* before those that came later */
+    assert_int_equal(mine[2].terminals, 1);
+    assert_int_equal(mine[3].terminals, 0);
+    for (int i = 0; i < 3; i++)
+        peer_signal(busy);
+    peer_signal(slow);
+    whole_drain(client);
+    for (int i = 0; i < 6; i++) {
+        assert_answered(&mine[i], 200, "hello");
+        answer_clear(&mine[i]);
+    }
+    answer_clear(&theirs);
+    answer_clear(&slows);
+    assert_at_rest(client);
+    hh_client_destroy(client);
+    peer_stop(busy);
+    peer_stop(other);
+    peer_stop(slow);
+}
+
 /* A dial whose request was cancelled must not hold the last place. */
 static void test_a_spare_dial_makes_room(void **state)
 {
@@ -450,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_capped_origin_blocks_no_other),
         cmocka_unit_test(test_an_idle_stranger_makes_room),
         cmocka_unit_test(test_no_origin_starves),
+        cmocka_unit_test(test_a_backlog_starves_no_other),
         cmocka_unit_test(test_a_spare_dial_makes_room),
         cmocka_unit_test(test_expiry_by_option),
         cmocka_unit_test(test_expiry_by_the_peers_word),
