@@ -145,21 +145,38 @@ static hh_status wait_for_mail(hh_client *client, hh_mailbox *mailbox)
 /* Cancels what still belongs to the mailbox: the thread was interrupted. */
 static void cancel_mail(hh_client *client, hh_mailbox *mailbox)
 {
+    hh__loop_refresh(client->loop); /* others may begin by what these leave */
     for (uint32_t i = 0; i < client->table.capacity && mailbox->pending > 0; i++) {
         hh_exchange *exchange = client->table.slots[i].exchange;
         if (exchange != NULL && exchange->mailbox == mailbox &&
             exchange->state != HH_EXCHANGE_FINISHED)
             hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE,
-                              "interrupted by a signal while %.*s was under way",
-                              HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
+                              "interrupted by a signal while %s was under way",
+                              hh__exchange_show_url(exchange).text);
     }
 }
 
-static void note_refusal(hh_mailbox *mailbox, size_t index, hh_status status)
+/* Why `request` was refused, as far as the status alone doesn't say. */
+static const char *describe_refusal(const hh_client *client, const hh_request *request,
+                                    hh_status status)
+{
+    if (request == NULL)
+        return "it is NULL";
+    if (status == HH_ERR_STATE)
+        return "a blocking call can't ask questions or have a body pushed; hh_submit can";
+    if (status == HH_ERR_INVALID_ARGUMENT && request->client != client)
+        return "it was made with another client";
+    if (status == HH_ERR_CLIENT_CLOSED)
+        return "the client is closed";
+    if (status == HH_ERR_LIMIT)
+        return "its head is too large, or there are too many requests under way";
+    return hh_status_name(status);
+}
+
+static void note_refusal(hh_mailbox *mailbox, size_t index, hh_status status, const char *why)
 {
     hh_error error;
-    hh__fail(&error, status, HH_PHASE_NONE, "the request can't be sent: %s",
-             hh_status_name(status));
+    hh__fail(&error, status, HH_PHASE_NONE, "the request can't be sent: %s", why);
     if (mailbox->errors != NULL)
         mailbox->errors[index] = error;
     if (mailbox->first_failure == HH_OK) {
@@ -172,10 +189,10 @@ static void post(hh_client *client, hh_mailbox *mailbox, hh_request *request, si
 {
     hh_exchange *exchange;
     hh_status status = HH_ERR_STATE;
-    if (request != NULL && request->questions == 0 && request->body_kind != HH_BODY_PUSHED)
+    if (request == NULL || (request->questions == 0 && request->body_kind != HH_BODY_PUSHED))
         status = hh__client_admit(client, request, &exchange);
     if (status != HH_OK) {
-        note_refusal(mailbox, index, status);
+        note_refusal(mailbox, index, status, describe_refusal(client, request, status));
         return;
     }
     exchange->mailbox = mailbox;

@@ -220,8 +220,8 @@ static void close_exchanges(hh_client *client)
         hh_exchange *exchange = client->table.slots[i].exchange;
         if (exchange != NULL && exchange->state != HH_EXCHANGE_FINISHED)
             hh__exchange_fail(exchange, HH_ERR_CLIENT_CLOSED, HH_PHASE_NONE,
-                              "the client was closed while %.*s was under way",
-                              HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
+                              "the client was closed while %s was under way",
+                              hh__exchange_show_url(exchange).text);
     }
 }
 
@@ -230,6 +230,7 @@ void hh_client_close(hh_client *client)
     pthread_mutex_lock(&client->mutex);
     client->is_closed = true;
     client->pool.is_closed = true;
+    hh__loop_refresh(client->loop);
     close_exchanges(client);
     pthread_mutex_unlock(&client->mutex);
 }

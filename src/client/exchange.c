@@ -56,6 +56,18 @@ hh_attempt *hh__exchange_current(const hh_exchange *exchange)
     return NULL;
 }
 
+hh_shown_url hh__exchange_show_url(const hh_exchange *exchange)
+{
+    hh_shown_url shown;
+    static const char cut[] = "...";
+    hh_slice url = hh_url_text(exchange->wire->url); /* ASCII, so it may be cut anywhere */
+    bool is_long = url.length >= HH_URL_SHOWN_BYTES;
+    size_t length = is_long ? HH_URL_SHOWN_BYTES - sizeof cut : url.length;
+    memcpy(shown.text, url.data, length);
+    memcpy(shown.text + length, is_long ? cut : "", is_long ? sizeof cut : 1);
+    return shown;
+}
+
 void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, const char *format,
                        ...)
 {
@@ -140,10 +152,10 @@ static void on_due(hh_timer *timer)
         return;
     if (exchange->total_due_ns != 0 && exchange->total_due_ns <= now) {
         hh_phase phase = present_phase(exchange);
-        hh__exchange_fail(
-            exchange, HH_ERR_TIMEOUT_TOTAL, phase,
-            "%.*s took longer than its total time-out: %" PRId64 " ms, while in phase %s",
-            HH_SLICE_ARGS(hh_url_text(exchange->wire->url)), spent_ms, hh_phase_name(phase));
+        hh__exchange_fail(exchange, HH_ERR_TIMEOUT_TOTAL, phase,
+                          "%s took longer than its total time-out: %" PRId64
+                          " ms, while in phase %s",
+                          hh__exchange_show_url(exchange).text, spent_ms, hh_phase_name(phase));
         return;
     }
     if (exchange->wait_due_ns != 0 && exchange->wait_due_ns <= now) {
@@ -325,6 +337,8 @@ void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attem
     }
     if (was == HH_ATTEMPT_SENT && may_replay(exchange, attempt, &copy, &verdict)) {
         hh__exchange_drop_attempt(exchange, attempt);
+        if (copy.processed > (hh_processed)exchange->processed)
+            exchange->processed = (uint8_t)copy.processed;
         exchange->replays++;
         exchange->client->stats.replays++;
         hh__exchange_trace(exchange,
@@ -370,6 +384,9 @@ static const hh_error *keep_error(hh_exchange *exchange, const hh_error *error)
     if (exchange->error == NULL)
         return &no_memory_error;
     *exchange->error = *error;
+    /* A later attempt that never left takes nothing back of what an earlier one did. */
+    if (exchange->error->processed < (hh_processed)exchange->processed)
+        exchange->error->processed = (hh_processed)exchange->processed;
     return exchange->error;
 }
 

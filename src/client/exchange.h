@@ -24,6 +24,7 @@
 #ifndef HH_CLIENT_EXCHANGE_H
 #define HH_CLIENT_EXCHANGE_H
 
+#include "base/limits.h"
 #include "client/attempt.h"
 #include "client/events.h"
 #include "client/response.h"
@@ -79,6 +80,7 @@ struct hh_exchange {
     uint8_t address_count;
     uint8_t body_dropped; /* hh_redirect_body of the hops so far */
     uint8_t credentials_dropped;
+    uint8_t processed; /* hh_processed, of the attempts before the present one */
     bool was_asked_resolve;
     bool waits_for_sink;
     bool is_paused;      /* the connection waits for hh__conn_resume */
@@ -124,6 +126,13 @@ void hh__exchange_launch(hh_exchange *exchange, hh_pooled *pooled);
 void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt);
 /* Credit came back, a sink was set, the queue was drained: go on reading. */
 void hh__exchange_resume(hh_exchange *exchange);
+
+/* The present URL for a sentence: what is too long ends in "...", so the reason has room behind it.
+ */
+typedef struct hh_shown_url {
+    char text[HH_URL_SHOWN_BYTES];
+} hh_shown_url;
+hh_shown_url hh__exchange_show_url(const hh_exchange *exchange);
 
 const hh_request *hh__exchange_request(const hh_exchange *exchange);
 /* The attempt under way that isn't draining, or NULL. */

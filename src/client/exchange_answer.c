@@ -196,6 +196,7 @@ static void remember_redirect(hh_exchange *exchange)
 {
     hh_response *response = exchange->response;
     exchange->redirects++;
+    exchange->processed = HH_PROCESSED_YES;
     exchange->client->stats.redirects++;
     hh__exchange_trace(exchange, "%d leads to %.*s", response->status,
                        HH_SLICE_ARGS(hh_url_text(exchange->next_wire->url)));
@@ -220,8 +221,8 @@ void hh__exchange_leave(hh_exchange *exchange)
     hh_response *response = exchange->response;
     if (!can_resend_body(exchange)) {
         hh__exchange_fail(exchange, HH_ERR_BODY_NOT_REWINDABLE, HH_PHASE_REDIRECT,
-                          "%d from %.*s asks for the body again, but it can't be rewound",
-                          response->status, HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
+                          "%d from %s asks for the body again, but it can't be rewound",
+                          response->status, hh__exchange_show_url(exchange).text);
         return;
     }
     bool is_long =
@@ -258,8 +259,8 @@ static bool makes_decoder(hh_exchange *exchange)
     hh__bytes_finish(&codings);
     if (status == HH_OK)
         return true;
-    hh__exchange_fail(exchange, status, HH_PHASE_BODY, "can't decode the answer of %.*s: %s",
-                      HH_SLICE_ARGS(hh_url_text(exchange->wire->url)), problem);
+    hh__exchange_fail(exchange, status, HH_PHASE_BODY, "can't decode the answer of %s: %s",
+                      hh__exchange_show_url(exchange).text, problem);
     return false;
 }
 
@@ -272,8 +273,8 @@ static uint64_t body_limit(const hh_exchange *exchange)
 static void fail_too_large(hh_exchange *exchange)
 {
     hh__exchange_fail(exchange, HH_ERR_RESPONSE_TOO_LARGE, HH_PHASE_BODY,
-                      "the body of %.*s is larger than the limit of %" PRIu64 " bytes",
-                      HH_SLICE_ARGS(hh_url_text(exchange->wire->url)),
+                      "the body of %s is larger than the limit of %" PRIu64 " bytes",
+                      hh__exchange_show_url(exchange).text,
                       exchange->sink != NULL ? exchange->sink_capacity : body_limit(exchange));
 }
 
@@ -447,8 +448,8 @@ static void fail_decoding(hh_exchange *exchange)
 {
     const char *problem = "";
     hh_status status = hh__decoder_failure(exchange->decoder, &problem);
-    hh__exchange_fail(exchange, status, HH_PHASE_BODY, "can't decode the answer of %.*s: %s",
-                      HH_SLICE_ARGS(hh_url_text(exchange->wire->url)), problem);
+    hh__exchange_fail(exchange, status, HH_PHASE_BODY, "can't decode the answer of %s: %s",
+                      hh__exchange_show_url(exchange).text, problem);
 }
 
 static bool has_credit(const hh_exchange *exchange)
@@ -575,8 +576,8 @@ void hh__exchange_on_done(hh_exchange *exchange, hh_attempt *attempt, hh_attempt
     if (exchange->decoder != NULL && exchange->response->wire_bytes > 0 &&
         hh__decoder_end(exchange->decoder) != HH_OK) {
         hh__exchange_fail(exchange, HH_ERR_DECODE, HH_PHASE_BODY,
-                          "the encoded body of %.*s ends too early",
-                          HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
+                          "the encoded body of %s ends too early",
+                          hh__exchange_show_url(exchange).text);
         return;
     }
     if (hh__response_set_trailers(exchange->response, trailers, trailer_text) != HH_OK) {

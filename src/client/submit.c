@@ -29,8 +29,9 @@ hh_status hh_cancel(hh_client *client, hh_id id)
     pthread_mutex_lock(&client->mutex);
     hh_exchange *exchange = hh__client_find(client, id);
     if (exchange != NULL && exchange->state != HH_EXCHANGE_FINISHED) {
-        hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%.*s was cancelled",
-                          HH_SLICE_ARGS(hh_url_text(exchange->wire->url)));
+        hh__loop_refresh(client->loop); /* others may begin by what this one leaves */
+        hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%s was cancelled",
+                          hh__exchange_show_url(exchange).text);
         status = HH_OK;
     }
     pthread_mutex_unlock(&client->mutex);

@@ -96,13 +96,17 @@ static void test_refused_requests(void **state)
     hh_request *request = whole_request(client, NULL, "http://127.0.0.1:1/");
     assert_int_equal(hh_request_set_questions(request, HH_ASK_REDIRECT), HH_OK);
     assert_int_equal(hh_send(client, request, &response, &error), HH_ERR_STATE);
+    assert_contains(error.message, "hh_submit");
     hh_request_destroy(request);
+    assert_int_equal(hh_send(client, NULL, &response, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "NULL");
     request = whole_request(client, "PUT", "http://127.0.0.1:1/");
     assert_int_equal(hh_request_set_body_stream(request, 5, HH_REWIND_POSSIBLE), HH_OK);
     assert_int_equal(hh_send(client, request, &response, &error), HH_ERR_STATE);
     hh_request_destroy(request);
     request = whole_request(other, NULL, "http://127.0.0.1:1/");
     assert_int_equal(hh_send(client, request, &response, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "another client");
     assert_int_equal(hh_submit(client, request, NULL, NULL), HH_ERR_INVALID_ARGUMENT);
     hh_request_destroy(request);
     assert_null(response);
@@ -177,7 +181,8 @@ static void test_send_all(void **state)
     hh_request *hole = requests[37];
     hh_request_destroy(hole);
     requests[37] = NULL;
-    assert_int_equal(hh_send_all(client, requests, COUNT, responses, NULL), HH_ERR_STATE);
+    assert_int_equal(hh_send_all(client, requests, COUNT, responses, NULL),
+                     HH_ERR_INVALID_ARGUMENT);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(responses[i] == NULL, i == 37);
         hh_response_destroy(responses[i]);

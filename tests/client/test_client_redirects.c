@@ -706,6 +706,30 @@ static void test_asked_and_unasked_share_nothing(void **state)
     peer_stop(server);
 }
 
+/* A POST that was answered has been acted on, whatever becomes of the redirect. */
+static void test_failure_after_a_redirect_was_processed(void **state)
+{
+    (void)state;
+    peer *closed = peer_of(SCRIPT(READ));
+    char answer_text[160];
+    snprintf(answer_text, sizeof answer_text,
+             "HTTP/1.1 303 See Other\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+             peer_url(closed, "/receipt"));
+    peer_stop(closed);
+    peer *server = peer_of(SCRIPT(READ, SEND(answer_text)));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, "POST", peer_url(server, "/pay"));
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_drain(client);
+    assert_failed(&got, HH_ERR_CONNECT, HH_PHASE_CONNECT, NULL);
+    assert_int_equal(got.error.processed, HH_PROCESSED_YES);
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -729,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_asked_about_redirects),
         cmocka_unit_test(test_asked_about_names),
         cmocka_unit_test(test_asked_and_unasked_share_nothing),
+        cmocka_unit_test(test_failure_after_a_redirect_was_processed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,32 @@ static void test_racing_attempts_that_die(void **state)
     }
 }
 
+/* The first attempt may have been heard, though the second couldn't even connect. */
+static void test_failed_replay_may_have_been_processed(void **state)
+{
+    (void)state;
+    peer *server = peer_of(
+        SCRIPT(READ, SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), READ, WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_drain(client);
+    assert_answered(&got, 200, "ok");
+    answer_clear(&got);
+    memset(&got, 0, sizeof got);
+    whole_submit(client, request, &got);
+    whole_until_requests(client, server, 2);
+    peer_stop(server);
+    whole_drain(client);
+    assert_failed(&got, HH_ERR_CONNECT, HH_PHASE_CONNECT, NULL);
+    assert_int_equal(got.error.processed, HH_PROCESSED_MAYBE);
+    assert_int_equal(whole_stats(client).replays, 1);
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_unsent_post_goes_again),
         cmocka_unit_test(test_racing_attempts_see_one_answer),
         cmocka_unit_test(test_racing_attempts_that_die),
+        cmocka_unit_test(test_failed_replay_may_have_been_processed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,24 @@ static void full_stop(full_listener *full)
     close(full->listener);
 }
 
+/* A request that ends where everybody is silent, with `connect_ms` (0: the default). */
+static void submit_silent(hh_client *client, peer *silent, int64_t connect_ms, answer *to)
+{
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", peer_port(silent));
+    hh_request *request = whole_request(client, NULL, url);
+    const hh_timeouts timeouts = {.connect_ms = connect_ms};
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    whole_submit(client, request, to);
+    hh_request_destroy(request);
+}
+
+static void pass_time(int64_t ms)
+{
+    for (int64_t until = clock_ms() + ms; clock_ms() < until;)
+        ;
+}
+
 /* --- one phase each -------------------------------------------------------------------------- */
 
 static void run(hh_client *client, const char *url, const hh_timeouts *timeouts, answer *got)
@@ -424,6 +442,89 @@ static void test_none_means_none(void **state)
     peer_stop(server);
 }
 
+/* A dial begun for a request that has gone serves the next one, under that one's time-out. */
+static void test_inherited_dial_keeps_the_deadline(void **state)
+{
+    (void)state;
+    peer *silent = peer_of(SCRIPT(WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    answer gone = {.id = 0}, got = {.id = 0};
+    submit_silent(client, silent, 0, &gone);
+    whole_step(client, 10);
+    assert_int_equal(hh_cancel(client, gone.id), HH_OK);
+    int64_t began = clock_ms();
+    submit_silent(client, silent, SHORT_MS, &got);
+    whole_drain(client);
+    assert_true(clock_ms() - began >= SHORT_MS - 1);
+    assert_true(clock_ms() - began < 5000);
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_TLS, "timed out after");
+    answer_clear(&gone);
+    answer_clear(&got);
+
+    /* And not under a shorter one of before. */
+    memset(&gone, 0, sizeof gone);
+    memset(&got, 0, sizeof got);
+    submit_silent(client, silent, SHORT_MS, &gone);
+    whole_step(client, 10);
+    assert_int_equal(hh_cancel(client, gone.id), HH_OK);
+    began = clock_ms();
+    submit_silent(client, silent, 5 * SHORT_MS, &got);
+    whole_drain(client);
+    assert_true(clock_ms() - began >= 5 * SHORT_MS - 1);
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_TLS, "timed out after");
+    answer_clear(&gone);
+    answer_clear(&got);
+    hh_client_destroy(client);
+    peer_stop(silent);
+}
+
+/* What a cancel lets go counts its time from the cancel, however long ago the last step was. */
+static void test_cancel_after_a_long_pause(void **state)
+{
+    (void)state;
+    peer *silent = peer_of(SCRIPT(WAIT_CLOSE)), *held = peer_of(SCRIPT(READ, WAIT_CLOSE));
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections = 1;
+    hh_client *client = whole_client(&options);
+    answer first = {.id = 0}, second = {.id = 0};
+    hh_request *request = whole_request(client, NULL, peer_url(held, "/"));
+    whole_submit(client, request, &first);
+    hh_request_destroy(request);
+    whole_until_requests(client, held, 1);
+    submit_silent(client, silent, 200, &second);
+    pass_time(300);
+    int64_t began = clock_ms();
+    assert_int_equal(hh_cancel(client, first.id), HH_OK);
+    whole_drain(client);
+    assert_true(clock_ms() - began >= 199);
+    assert_failed(&second, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_TLS, "after 200 ms");
+    answer_clear(&first);
+    answer_clear(&second);
+    hh_client_destroy(client);
+    peer_stop(silent);
+    peer_stop(held);
+}
+
+/* However long the URL, the sentence says what happened to it. */
+static void test_long_urls_leave_room_for_the_reason(void **state)
+{
+    (void)state;
+    peer *held = peer_of(SCRIPT(READ, WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    char url[2001];
+    memset(url, 'x', sizeof url - 1);
+    url[sizeof url - 1] = '\0';
+    const char *start = peer_url(held, "/");
+    memcpy(url, start, strlen(start));
+    answer got = {.id = 0};
+    run(client, url, &(hh_timeouts){.total_ms = SHORT_MS}, &got);
+    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_HEADERS, "total time-out");
+    assert_contains(got.error.message, "http://127.0.0.1:");
+    answer_clear(&got);
+    hh_client_destroy(client);
+    peer_stop(held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +542,9 @@ int main(void)
         cmocka_unit_test(test_busy_caller_gets_its_data),
         cmocka_unit_test(test_busy_caller_while_connecting),
         cmocka_unit_test(test_none_means_none),
+        cmocka_unit_test(test_inherited_dial_keeps_the_deadline),
+        cmocka_unit_test(test_cancel_after_a_long_pause),
+        cmocka_unit_test(test_long_urls_leave_room_for_the_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
