@@ -67,13 +67,24 @@ static hh_status add_field(hh_request *request, hh_slice name, hh_slice value, h
     return HH_OK;
 }
 
-static void drop_fields(hh_request *request, hh_slice name)
+/* Drops those of that name among the first `count`. */
+static void drop_fields(hh_request *request, hh_slice name, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < request->field_count; i++)
-        if (!hh__slice_equal_nocase(request->fields[i].name, name))
+        if (i >= count || !hh__slice_equal_nocase(request->fields[i].name, name))
             request->fields[kept++] = request->fields[i];
     request->field_count = kept;
+}
+
+/* One field in place of all of that name; on failure they stay. */
+static hh_status replace_fields(hh_request *request, hh_slice name, hh_slice value, hh_field_op op)
+{
+    size_t count = request->field_count;
+    hh_status status = add_field(request, name, value, op);
+    if (status == HH_OK)
+        drop_fields(request, name, count);
+    return status;
 }
 
 static hh_status check_field(const hh_request *request, hh_slice name, hh_slice value)
@@ -101,8 +112,8 @@ hh_status hh_request_set_header(hh_request *request, const char *name, const cha
     hh_status status = check_field(request, hh_slice_of(name), hh_slice_of(value));
     if (status != HH_OK)
         return status;
-    drop_fields(request, hh_slice_of(name));
-    return add_field(request, hh_slice_of(name), hh__slice_trim(hh_slice_of(value)), HH_FIELD_SEND);
+    return replace_fields(request, hh_slice_of(name), hh__slice_trim(hh_slice_of(value)),
+                          HH_FIELD_SEND);
 }
 
 hh_status hh_request_remove_header(hh_request *request, const char *name)
@@ -110,10 +121,11 @@ hh_status hh_request_remove_header(hh_request *request, const char *name)
     hh_status status = check_field(request, hh_slice_of(name), (hh_slice){"", 0});
     if (status != HH_OK)
         return status;
-    drop_fields(request, hh_slice_of(name));
-    if (hh__field_id(hh_slice_of(name)) == HH_FIELD_HOST)
+    if (hh__field_id(hh_slice_of(name)) == HH_FIELD_HOST) {
+        drop_fields(request, hh_slice_of(name), request->field_count);
         return HH_OK;
-    return add_field(request, hh_slice_of(name), (hh_slice){"", 0}, HH_FIELD_LEAVE_OUT);
+    }
+    return replace_fields(request, hh_slice_of(name), (hh_slice){"", 0}, HH_FIELD_LEAVE_OUT);
 }
 
 hh_status hh_request_set_basic_auth(hh_request *request, const char *username, const char *password)
@@ -315,7 +327,9 @@ static hh_status set_target(hh_request *request, hh_slice url, hh_error *error)
 hh_status hh_request_create_slice(hh_client *client, hh_slice method, hh_slice url,
                                   hh_request **out, hh_error *error)
 {
-    if (client == NULL || !hh__is_token(method) || method.length > HH_METHOD_MAX_BYTES ||
+    if (client == NULL)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE, "client is NULL");
+    if (!hh__is_token(method) || method.length > HH_METHOD_MAX_BYTES ||
         hh__slice_is(method, "CONNECT"))
         return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
                         "the method must be a token of at most %d characters, and not CONNECT",

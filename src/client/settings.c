@@ -67,6 +67,9 @@ static hh_status copy_headers(hh_settings *settings, const hh_client_options *op
 {
     if (options->header_count == 0)
         return HH_OK;
+    if (options->headers == NULL)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "header_count is %zu, but headers is NULL", options->header_count);
     if (options->header_count > HH_REQUEST_MAX_FIELDS)
         return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
                         "more than %d default headers", HH_REQUEST_MAX_FIELDS);
@@ -130,15 +133,22 @@ static hh_status copy_routes(hh_settings *settings, const hh_client_options *opt
     return status;
 }
 
-static hh_status copy_overrides(hh_settings *settings, const hh_client_options *options)
+static hh_status copy_overrides(hh_settings *settings, const hh_client_options *options,
+                                hh_error *error)
 {
     if (options->resolve_count == 0)
         return HH_OK;
+    if (options->resolve == NULL)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "resolve_count is %zu, but resolve is NULL", options->resolve_count);
     const char **copies =
         hh__arena_alloc(&settings->arena, options->resolve_count * sizeof *copies);
     if (copies == NULL)
         return HH_ERR_NO_MEMORY;
     for (size_t i = 0; i < options->resolve_count; i++) {
+        if (options->resolve[i] == NULL)
+            return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                            "number %zu of resolve is NULL", i + 1);
         hh_status status = copy_text(settings, options->resolve[i], &copies[i]);
         if (status != HH_OK)
             return status;
@@ -235,7 +245,7 @@ hh_status hh__settings_init(hh_settings *settings, const hh_client_options *opti
     if (status == HH_OK)
         status = copy_routes(settings, &known, error);
     if (status == HH_OK)
-        status = copy_overrides(settings, &known);
+        status = copy_overrides(settings, &known, error);
     if (status == HH_OK)
         status = make_tls(settings, &known.tls, error);
     if (status != HH_OK) {

@@ -62,6 +62,27 @@ static bool is_secret(hh_slice name)
            hh__slice_is_nocase(name, "cookie") || hh__slice_is_nocase(name, "set-cookie");
 }
 
+/* Copies a line without the user info of URLs in it. */
+static void append_without_userinfo(hh_bytes *out, hh_slice line)
+{
+    static const char separator[] = "://";
+    const char *end = line.data + line.length;
+    const char *at = line.data;
+    const char *found;
+    while ((found = memmem(at, (size_t)(end - at), separator, sizeof separator - 1)) != NULL) {
+        const char *start = found + sizeof separator - 1;
+        const char *stop = start;
+        const char *sign = NULL;
+        for (; stop < end && strchr("/?#\\\"<> \t\r\n", *stop) == NULL; stop++)
+            sign = *stop == '@' ? stop : sign;
+        hh__bytes_append_slice(out, (hh_slice){at, (size_t)(start - at)});
+        if (sign != NULL)
+            hh__bytes_append_text(out, "[redacted]");
+        at = sign != NULL ? sign : start;
+    }
+    hh__bytes_append_slice(out, (hh_slice){at, (size_t)(end - at)});
+}
+
 /* Copies one line of a head, its value hidden if it is a secret. */
 static void append_line(hh_bytes *out, hh_slice line)
 {
@@ -71,7 +92,7 @@ static void append_line(hh_bytes *out, hh_slice line)
         hh__bytes_append_slice(out, name);
         hh__bytes_append_text(out, ": [redacted]\r\n");
     } else {
-        hh__bytes_append_slice(out, line);
+        append_without_userinfo(out, line);
     }
 }
 

@@ -705,6 +705,93 @@ static void test_trace_and_information(void **state)
     peer_stop(server);
 }
 
+static void gather_trace(hh_client *client, const hh_event *event, answer *to)
+{
+    (void)client;
+    char *all = to->context;
+    size_t used = strlen(all);
+    if (event->type == HH_EVENT_TRACE)
+        snprintf(all + used, 4096 - used, "%.*s\n", HH_SLICE_ARGS(event->body));
+}
+
+/* Passwords stand in more places than in the fields made for them. */
+static void test_trace_shows_no_secrets(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(
+        READ, SEND("HTTP/1.1 302 Found\r\nLocation: http://eve:pa55@127.0.0.1:1/a@b\r\n"
+                   "Set-Cookie: s=pa55\r\nX-Mail: to@example.org\r\nContent-Length: 0\r\n\r\n")));
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    hh_field fields[] = {{hh_slice_of("aUTHORIZATION"), hh_slice_of("Bearer pa55")},
+                         {hh_slice_of("Cookie"), hh_slice_of("c=pa55")}};
+    options.headers = fields;
+    options.header_count = 2;
+    options.redirects = HH_REDIRECTS_MANUAL;
+    hh_client *client = whole_client(&options);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/?at=x@y"));
+    assert_int_equal(hh_request_set_trace(request, HH_ON), HH_OK);
+    assert_int_equal(hh_request_set_header(request, "Referer", "https://bob:pa55@example.org/r"),
+                     HH_OK);
+    char all[4096] = "";
+    answer got = {.hook = gather_trace, .context = all};
+    whole_submit(client, request, &got);
+    whole_drain(client);
+    assert_lacks(all, "pa55");
+    assert_contains(all, "aUTHORIZATION: [redacted]\r\n");
+    assert_contains(all, "Location: http://[redacted]@127.0.0.1:1/a@b\r\n");
+    assert_contains(all, "Referer: https://[redacted]@example.org/r\r\n");
+    assert_contains(all, "X-Mail: to@example.org\r\n");
+    assert_contains(all, "GET /?at=x@y HTTP/1.1\r\n");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* Counts without what they count. */
+static void test_impossible_options(void **state)
+{
+    (void)state;
+    const char *const nothing[1] = {NULL};
+    hh_client *client = NULL;
+    hh_error error;
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.header_count = 1;
+    assert_int_equal(hh_client_create_error(&options, &client, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "headers");
+    options.header_count = 0;
+    options.resolve_count = 1;
+    assert_int_equal(hh_client_create_error(&options, &client, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "resolve");
+    options.resolve = nothing;
+    assert_int_equal(hh_client_create_error(&options, &client, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "resolve");
+    assert_null(client);
+}
+
+/* A setter that fails leaves what was there. */
+static void test_failed_setter_changes_nothing(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO)));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    static char huge[200001];
+    memset(huge, 'x', sizeof huge - 1);
+    assert_int_equal(hh_request_set_header(request, "If-Match", "\"1\""), HH_OK);
+    assert_int_equal(hh_request_set_header(request, "If-Match", huge), HH_ERR_LIMIT);
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    whole_drain(client);
+    char *seen = peer_received(server, 0);
+    assert_contains(seen, "If-Match: \"1\"\r\n");
+    free(seen);
+    answer_clear(&got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 static void test_refused_connection(void **state)
 {
     (void)state;
@@ -748,6 +835,9 @@ int main(void)
         cmocka_unit_test(test_other_transports),
         cmocka_unit_test(test_limits_of_answers),
         cmocka_unit_test(test_trace_and_information),
+        cmocka_unit_test(test_trace_shows_no_secrets),
+        cmocka_unit_test(test_impossible_options),
+        cmocka_unit_test(test_failed_setter_changes_nothing),
         cmocka_unit_test(test_refused_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
