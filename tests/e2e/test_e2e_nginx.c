@@ -5,6 +5,7 @@
 #include "e2e.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,7 +386,7 @@ static void test_thousand_over_few(void **state)
         answer *got = calloc(COUNT, sizeof *got);
         assert_non_null(got);
         for (size_t i = 0; i < COUNT; i++) {
-            const char *path = i % 2 == 0 ? "/f100" : "/gzip/f65537";
+            const char *path = i % 2 == 0 ? "/gzip/f100" : "/f65537";
             hh_request *request =
                 whole_request(client, NULL, nginx_url(&servers.nginx, sites[s], path));
             assert_int_equal(
@@ -496,14 +497,18 @@ static void test_server_goes_and_returns(void **state)
     answer *got = calloc(COUNT, sizeof *got);
     for (size_t s = 0; s < 4; s++) {
         nginx_site site = sites[s % 2];
+        bool is_seen = s / 2 == 0; /* else the request may go out on a dead connection first */
         hh_client *client = e2e_client();
         warm_up(client, site, got, COUNT);
         assert_true(whole_stats(client).connections_idle > 1);
         nginx_halt(&servers.nginx, signals[s / 2]);
+        if (is_seen)
+            e2e_until_idle(client, 0);
         memset(&got[0], 0, sizeof got[0]);
         whole_get(client, nginx_url(&servers.nginx, site, "/f1"), &got[0]);
         assert_failed(&got[0], HH_ERR_CONNECT, HH_PHASE_CONNECT, "refused");
-        assert_int_equal(got[0].error.processed, HH_PROCESSED_NO);
+        if (is_seen)
+            assert_int_equal(got[0].error.processed, HH_PROCESSED_NO);
         answer_clear(&got[0]);
         e2e_until_idle(client, 0);
         nginx_resume(&servers.nginx);
@@ -598,6 +603,15 @@ static void test_time_outs(void **state)
     hh_client_destroy(client);
 }
 
+/* So that one failed test doesn't take the others along. */
+static int ensure_nginx(void **state)
+{
+    (void)state;
+    if (servers.nginx.pid == 0)
+        nginx_resume(&servers.nginx);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,10 +630,10 @@ int main(void)
         cmocka_unit_test(test_requests_per_connection),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_server_goes_and_returns),
-        cmocka_unit_test(test_restart_unseen),
-        cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_keep_alive_announced),
-        cmocka_unit_test(test_time_outs),
+        cmocka_unit_test_setup(test_restart_unseen, ensure_nginx),
+        cmocka_unit_test_setup(test_reload, ensure_nginx),
+        cmocka_unit_test_setup(test_keep_alive_announced, ensure_nginx),
+        cmocka_unit_test_setup(test_time_outs, ensure_nginx),
     };
     signal(SIGPIPE, SIG_DFL);
     return cmocka_run_group_tests(tests, e2e_setup, e2e_teardown);
