@@ -74,11 +74,21 @@ typedef struct hh_client_options {
     uint64_t reserved[16];
 } hh_client_options;
 
-/* Static initialiser of an options struct. */
+/* Initialiser of an options struct; in C a static one too. */
+#ifdef __cplusplus
+static inline hh_client_options hh_client_options_initial(void)
+{
+    hh_client_options options = hh_client_options();
+    options.size = sizeof(hh_client_options);
+    return options;
+}
+#define HH_CLIENT_OPTIONS_INIT hh_client_options_initial()
+#else
 #define HH_CLIENT_OPTIONS_INIT                                                                     \
     {                                                                                              \
         .size = sizeof(hh_client_options)                                                          \
     }
+#endif
 
 /* Makes a client; `options` may be NULL. On success *out is the caller's to destroy. On failure
  * `error` (may be NULL) says what is wrong. Errors: HH_ERR_INVALID_ARGUMENT, HH_ERR_INVALID_URL,
@@ -98,7 +108,8 @@ HH_API void hh_client_destroy(hh_client *client);
 HH_API void hh_client_close(hh_client *client);
 
 /* One descriptor to poll for reading in a loop of your own: readable whenever a step has something
- * to do, deadlines included. Owned by the client; only poll it. */
+ * to do, deadlines included. Owned by the client; only poll it. Pull until hh_next_event gives NULL
+ * before you sleep on it: events that a step has left there don't make it readable. */
 HH_API int hh_client_fd(const hh_client *client);
 
 /* Moves everything forward. Waits at most `timeout_ms` (0: not at all, negative: without bound) for
@@ -153,6 +164,7 @@ typedef struct hh_client_stats {
     uint64_t buffers_in_use;
     uint64_t reserved[8];
 } hh_client_stats;
+/* Fills as much of `stats` as its `size`, set by you, has room for. */
 HH_API void hh_client_get_stats(hh_client *client, hh_client_stats *stats);
 
 #ifdef __cplusplus

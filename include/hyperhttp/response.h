@@ -25,8 +25,8 @@ typedef struct hh_field {
 } hh_field;
 
 /* Where the time went, in nanoseconds; 0 for what didn't happen (a reused connection resolves
- * nothing). `start` counts from the attempt's submit to its slot, and so on; `total_ns` from submit
- * to last byte. */
+ * nothing). queue_ns is the wait for a connection, and what else the other times leave of total_ns,
+ * which counts from submit to last byte. Zero in a redirect of hh_response_previous. */
 typedef struct hh_timings {
     uint64_t queue_ns;
     uint64_t resolve_ns;

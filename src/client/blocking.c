@@ -164,7 +164,7 @@ static const char *describe_refusal(const hh_client *client, const hh_request *r
         return "it is NULL";
     if (status == HH_ERR_STATE)
         return "a blocking call can't ask questions or have a body pushed; hh_submit can";
-    if (status == HH_ERR_INVALID_ARGUMENT && request->client != client)
+    if (status == HH_ERR_INVALID_ARGUMENT && request->client_serial != client->serial)
         return "it was made with another client";
     if (status == HH_ERR_CLIENT_CLOSED)
         return "the client is closed";

@@ -7,6 +7,7 @@
 #include "client/client.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/failure.h"
@@ -79,7 +80,7 @@ hh_status hh__client_admit(hh_client *client, hh_request *request, hh_exchange *
 {
     if (client->is_closed || hh__loop_is_forked(client->loop))
         return HH_ERR_CLIENT_CLOSED;
-    if (request == NULL || request->client != client)
+    if (request == NULL || request->client_serial != client->serial)
         return HH_ERR_INVALID_ARGUMENT;
     if (client->table.count >= HH_EXCHANGES_MAX)
         return HH_ERR_LIMIT;
@@ -177,6 +178,7 @@ hh_status hh_client_create_error(const hh_client_options *options, hh_client **o
 {
     if (out == NULL)
         return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE, "out is NULL");
+    static atomic_uint_fast64_t clients_made;
     hh_client *client = hh__calloc(1, sizeof *client);
     if (client == NULL)
         return hh__fail(error, HH_ERR_NO_MEMORY, HH_PHASE_NONE, "no memory for a client");
@@ -194,6 +196,7 @@ hh_status hh_client_create_error(const hh_client_options *options, hh_client **o
         status = hh__fail(error, HH_ERR_SYSTEM, HH_PHASE_NONE, "can't make a mutex");
         goto destroy_resolver;
     }
+    client->serial = atomic_fetch_add_explicit(&clients_made, 1, memory_order_relaxed) + 1;
     start_parts(client);
     *out = client;
     return HH_OK;
@@ -290,11 +293,15 @@ hh_status hh_client_step(hh_client *client, int timeout_ms)
     pthread_mutex_lock(&client->mutex);
     bool has_events = client->events.queued > 0;
     if (timeout_ms != 0 && !has_events) {
+        client->waiting_steps++;
         pthread_mutex_unlock(&client->mutex);
         status = hh__loop_wait(client->loop, timeout_ms);
         pthread_mutex_lock(&client->mutex);
+        client->waiting_steps--;
     }
     hh_status run_status = hh__client_run(client);
+    if (client->waiting_steps > 0 && client->events.queued > 0)
+        hh__loop_wake(client->loop); /* another thread sleeps beside what this run has queued */
     if (status == HH_OK)
         status = run_status;
     pthread_mutex_unlock(&client->mutex);

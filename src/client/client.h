@@ -45,7 +45,10 @@ struct hh_client {
     bool is_driver_waiting; /* it sleeps in poll, without the lock */
     size_t pending;         /* submits whose terminal event isn't pulled */
     size_t in_flight;
-    bool is_stepping; /* events queued now need no wake */
+    unsigned waiting_steps; /* threads that wait in hh_client_step */
+    uint64_t serial;        /* of all clients this process ever made: tells one from the next at the
+                               same address */
+    bool is_stepping;       /* events queued now need no wake */
     bool is_closed;
     hh_client_stats stats; /* the counters; the rest is filled in on request */
 };

@@ -339,7 +339,7 @@ hh_status hh_request_create_slice(hh_client *client, hh_slice method, hh_slice u
         return hh__fail(error, HH_ERR_NO_MEMORY, HH_PHASE_NONE, "no memory for a request");
     atomic_init(&request->refs, 1);
     atomic_init(&request->is_fixed, false);
-    request->client = client;
+    request->client_serial = client->serial;
     request->settings = hh__client_settings(client);
     request->rewind = HH_REWIND_POSSIBLE;
     hh__arena_init(&request->arena, 2 * TEXT_MAX_BYTES);

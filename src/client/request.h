@@ -31,7 +31,7 @@ typedef struct hh_request_field {
 struct hh_request {
     atomic_uint refs;
     atomic_bool is_fixed;
-    const hh_client *client;     /* for comparing only */
+    uint64_t client_serial;      /* whose it is */
     const hh_settings *settings; /* the client's; used until fixed and under its lock */
     hh_arena arena;
     hh_slice method;

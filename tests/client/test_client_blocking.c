@@ -350,6 +350,46 @@ static void test_threads_that_step_and_threads_that_block(void **state)
     peer_stop(server);
 }
 
+typedef struct restless {
+    hh_client *client;
+    atomic_int is_over;
+    pthread_t thread;
+} restless;
+
+static void *step_only(void *argument)
+{
+    restless *self = argument;
+    while (!atomic_load(&self->is_over))
+        assert_true(hh_client_step(self->client, 0) == HH_OK);
+    return NULL;
+}
+
+/* Events that another thread's step has queued end a wait, though the descriptor is silent again.
+ */
+static void test_events_of_another_step_end_a_wait(void **state)
+{
+    (void)state;
+    peer *server = peer_of(echo);
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    restless other = {.client = client};
+    int64_t began = clock_ms();
+    assert_int_equal(pthread_create(&other.thread, NULL, step_only, &other), 0);
+    for (int i = 0; i < 200; i++) {
+        answer got = {.id = 0};
+        whole_submit(client, request, &got);
+        while (got.terminals == 0)
+            whole_step(client, 5000);
+        answer_clear(&got);
+    }
+    atomic_store(&other.is_over, 1);
+    pthread_join(other.thread, NULL);
+    assert_true(clock_ms() - began < 5000);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 /* Nobody pulls the events meanwhile: the blocking call neither hangs nor spins. */
 static void test_unpulled_events_slow_no_blocking_call(void **state)
 {
@@ -383,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_signal_ends_a_wait),
         cmocka_unit_test(test_blocking_call_moves_submits),
         cmocka_unit_test(test_threads_that_step_and_threads_that_block),
+        cmocka_unit_test(test_events_of_another_step_end_a_wait),
         cmocka_unit_test(test_unpulled_events_slow_no_blocking_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

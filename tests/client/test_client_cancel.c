@@ -390,6 +390,21 @@ static void test_storm_of_trouble(void **state)
     assert_true(what.broken > 20 && what.timed_out > 20 && what.answered > 100);
 }
 
+/* A request of a client that has gone names none that came after, wherever that one lies. */
+static void test_request_of_a_client_that_has_gone(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        hh_client *gone = whole_client(NULL);
+        hh_request *request = whole_request(gone, NULL, "http://127.0.0.1:1/");
+        hh_client_destroy(gone);
+        hh_client *client = whole_client(NULL);
+        assert_int_equal(hh_submit(client, request, NULL, NULL), HH_ERR_INVALID_ARGUMENT);
+        hh_request_destroy(request);
+        hh_client_destroy(client);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_request_outlives_the_client),
         cmocka_unit_test(test_storm_of_cancels),
         cmocka_unit_test(test_storm_of_trouble),
+        cmocka_unit_test(test_request_of_a_client_that_has_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
