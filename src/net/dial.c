@@ -426,7 +426,8 @@ hh_status hh__dial_start(hh_loop *loop, hh_resolver *resolver, const hh_dial_tar
     hh__connector_init(&dial->connector, target->local_address != NULL ? &local : NULL);
 
     /* The last run may be long ago. */
-    dial->bounded_ns = dial->entered_ns = hh__loop_refresh(loop);
+    dial->bounded_ns = hh__loop_now(loop); /* the clock that the caller reckoned by */
+    dial->entered_ns = hh__loop_refresh(loop);
     if (dial->deadline_ns != 0) {
         status = hh__timer_set(loop, &dial->deadline, dial->deadline_ns);
         if (status != HH_OK) {
