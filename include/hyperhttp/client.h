@@ -92,8 +92,8 @@ static inline hh_client_options hh_client_options_initial(void)
 
 /* Makes a client; `options` may be NULL. On success *out is the caller's to destroy. On failure
  * `error` (may be NULL) says what is wrong. Errors: HH_ERR_INVALID_ARGUMENT, HH_ERR_INVALID_URL,
- * HH_ERR_FILE, HH_ERR_SYSTEM, HH_ERR_NO_MEMORY. No I/O but descriptors; certificates load at first
- * use. */
+ * HH_ERR_UNSUPPORTED_PROTOCOL (base_url), HH_ERR_FILE, HH_ERR_SYSTEM, HH_ERR_NO_MEMORY. No I/O but
+ * descriptors; certificates load at first use. */
 HH_API HH_WARN_UNUSED hh_status hh_client_create(const hh_client_options *options, hh_client **out);
 HH_API HH_WARN_UNUSED hh_status hh_client_create_error(const hh_client_options *options,
                                                        hh_client **out, hh_error *error);
@@ -123,7 +123,8 @@ HH_API size_t hh_client_pending(hh_client *client);
 /* Blocking: sends, waits, and gives the answer with its body, the caller's to destroy. Any number
  * of threads at once on one client. Any status is an answer, 404 too. On failure *out is untouched
  * and *error (may be NULL) is filled. A signal during the wait returns HH_INTERRUPTED and cancels
- * the request. */
+ * the request; while another thread drives the loop, only if its handler was installed without
+ * SA_RESTART. */
 HH_API HH_WARN_UNUSED hh_status hh_get(hh_client *client, const char *url, hh_response **out,
                                        hh_error *error);
 HH_API HH_WARN_UNUSED hh_status hh_send(hh_client *client, hh_request *request, hh_response **out,

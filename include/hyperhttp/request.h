@@ -31,6 +31,7 @@ typedef struct hh_timeouts {
     int64_t write_ms;   /* default 30,000 */
     int64_t pool_ms;    /* default none */
     int64_t total_ms;   /* default none */
+    int64_t reserved[3];
 } hh_timeouts;
 
 /* How an answer reaches the caller of hh_submit. */
@@ -63,7 +64,8 @@ typedef enum hh_switch { HH_DEFAULT = 0, HH_ON, HH_OFF } hh_switch;
 /* What the caller wants to be asked (a mask), see hh_answer in event.h. */
 enum {
     HH_ASK_REDIRECT = 1 << 0, /* follow this redirect? */
-    HH_ASK_RESOLVE = 1 << 1   /* which addresses has this name? */
+    HH_ASK_RESOLVE = 1 << 1   /* which addresses has this name? Requests that ask share connections
+                                 to one host among themselves, whatever the answer */
 };
 
 #define HH_LENGTH_UNKNOWN UINT64_MAX

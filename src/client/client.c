@@ -290,6 +290,8 @@ hh_status hh__client_run(hh_client *client)
 hh_status hh_client_step(hh_client *client, int timeout_ms)
 {
     hh_status status = HH_OK;
+    if (hh__loop_is_forked(client->loop))
+        return HH_ERR_CLIENT_CLOSED;
     pthread_mutex_lock(&client->mutex);
     bool has_events = client->events.queued > 0;
     if (timeout_ms != 0 && !has_events) {

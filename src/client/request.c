@@ -197,18 +197,11 @@ hh_status hh_request_set_body_stream(hh_request *request, uint64_t length, hh_re
     return HH_OK;
 }
 
-static bool is_timeout(int64_t value)
-{
-    return value >= HH_TIMEOUT_NONE;
-}
-
 hh_status hh_request_set_timeouts(hh_request *request, const hh_timeouts *timeouts)
 {
     if (!is_changeable(request))
         return HH_ERR_STATE;
-    if (timeouts == NULL || !is_timeout(timeouts->connect_ms) || !is_timeout(timeouts->read_ms) ||
-        !is_timeout(timeouts->write_ms) || !is_timeout(timeouts->pool_ms) ||
-        !is_timeout(timeouts->total_ms))
+    if (timeouts == NULL || !hh__timeouts_are_valid(timeouts))
         return HH_ERR_INVALID_ARGUMENT;
     request->timeouts = *timeouts;
     return HH_OK;

@@ -14,6 +14,13 @@
 
 #define TEXT_MAX_BYTES (4u << 20)
 
+bool hh__timeouts_are_valid(const hh_timeouts *timeouts)
+{
+    return timeouts->connect_ms >= HH_TIMEOUT_NONE && timeouts->read_ms >= HH_TIMEOUT_NONE &&
+           timeouts->write_ms >= HH_TIMEOUT_NONE && timeouts->pool_ms >= HH_TIMEOUT_NONE &&
+           timeouts->total_ms >= HH_TIMEOUT_NONE;
+}
+
 hh_timeouts hh__timeouts_merge(hh_timeouts over, hh_timeouts under)
 {
     hh_timeouts merged = {
@@ -178,6 +185,9 @@ static hh_status check_numbers(const hh_client_options *options, hh_error *error
     if (options->max_redirects > HH_MAX_REDIRECTS_MAX)
         return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE, "max_redirects is over %d",
                         HH_MAX_REDIRECTS_MAX);
+    if (!hh__timeouts_are_valid(&options->timeout))
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "a time-out is below -1: HH_TIMEOUT_NONE is -1, 0 is the default");
     if ((unsigned)options->resolver > HH_RESOLVER_SYSTEM ||
         (unsigned)options->redirects > HH_REDIRECTS_MANUAL ||
         (unsigned)options->decoding > HH_DECODING_NONE ||

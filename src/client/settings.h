@@ -42,6 +42,8 @@ HH_WARN_UNUSED hh_status hh__settings_init(hh_settings *settings, const hh_clien
                                            hh_error *error);
 void hh__settings_finish(hh_settings *settings);
 
+/* No value below HH_TIMEOUT_NONE. */
+bool hh__timeouts_are_valid(const hh_timeouts *timeouts);
 /* One level of time-outs over another: 0 takes the value below. */
 hh_timeouts hh__timeouts_merge(hh_timeouts over, hh_timeouts under);
 /* Milliseconds as nanoseconds; HH_TIMEOUT_NONE becomes 0. */

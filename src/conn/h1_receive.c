@@ -406,6 +406,7 @@ void hh__h1_receive_ready(hh_h1 *h1)
 {
     const hh_call *call = h1->call;
     uint32_t turn = h1->turn;
+    uint64_t received = call->received_bytes;
     size_t budget = HH_CONN_STEP_BYTES_MAX;
 
     if (h1->receive == HH_H1_RECEIVE_BODY || h1->start < h1->end)
@@ -417,5 +418,7 @@ void hh__h1_receive_ready(hh_h1 *h1)
         return;
     if (h1->start == h1->end)
         hh__h1_release_buffer(h1);
-    hh__h1_touch(h1);
+    /* Readiness without a byte of the answer (a TLS ticket, say) is no progress. */
+    if (h1->turn != turn || h1->call->received_bytes != received)
+        hh__h1_touch(h1);
 }

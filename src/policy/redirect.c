@@ -203,9 +203,10 @@ hh_status hh__decide_redirect(const hh_redirect_input *input, hh_redirect_plan *
     }
     if (input->followed >= input->max)
         return hh__fail(error, HH_ERR_TOO_MANY_REDIRECTS, HH_PHASE_REDIRECT,
-                        "Gave up after %u redirects at %.*s://%.*s; max_redirects sets how many "
+                        "gave up after %u redirect%s at %.*s://%.*s; max_redirects sets how many "
                         "are followed",
-                        input->followed, HH_SLICE_ARGS(hh_url_scheme(input->url)),
+                        input->followed, input->followed == 1 ? "" : "s",
+                        HH_SLICE_ARGS(hh_url_scheme(input->url)),
                         HH_SLICE_ARGS(hh__url_authority(input->url)));
     hh_status status = parse_location(input, &url);
     if (status != HH_OK)

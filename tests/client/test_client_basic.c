@@ -766,6 +766,10 @@ static void test_impossible_options(void **state)
     options.resolve = nothing;
     assert_int_equal(hh_client_create_error(&options, &client, &error), HH_ERR_INVALID_ARGUMENT);
     assert_contains(error.message, "resolve");
+    options.resolve_count = 0;
+    options.timeout.read_ms = -2;
+    assert_int_equal(hh_client_create_error(&options, &client, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_contains(error.message, "time-out");
     assert_null(client);
 }
 

@@ -106,6 +106,19 @@ static void test_read_deadline(void **state)
     }
 }
 
+/* A peer that keeps the descriptor busy without sending a byte of the answer gains no time by it.
+ */
+static void test_readiness_without_bytes_is_no_progress(void **state)
+{
+    h1_rig *rig = *state;
+    new_call(rig, HH_BODY_NONE);
+    shift_ns = 2 * HOUR_NS;
+    rig_start(rig);
+    shift_ns = 0;
+    rig->fake.stream.on_ready(&rig->fake.stream, HH_READY_READ);
+    expect_timeout(rig, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, HH_PROCESSED_MAYBE);
+}
+
 /* What has come is looked at before the clock is. */
 static void test_data_beats_the_deadline(void **state)
 {
@@ -668,6 +681,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_expires, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expiry_is_for_idle_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spurious_readiness, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_readiness_without_bytes_is_no_progress, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_at_every_written_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up, tear_down),
