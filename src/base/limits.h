@@ -8,7 +8,7 @@
 
 /* URL (codec/url). */
 #define HH_URL_MAX_BYTES 65536
-#define HH_URL_SHOWN_BYTES 200 /* of it in an error's sentence, its NUL included */
+#define HH_URL_SHOWN_BYTES 200       /* of it in an error's sentence, its NUL included */
 #define HH_HOST_INPUT_MAX_BYTES 4096 /* as written, before it is mapped to ASCII; %XX counts 1 */
 #define HH_HOST_MAX_BYTES 253        /* RFC 1035 §2.3.4, without the root's dot */
 
