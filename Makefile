@@ -38,7 +38,7 @@ bench: $(VENV)/.ready
 	@tools/install-packages build run bench
 	@tools/build-in build-bench --buildtype=release -Db_lto=true -Dtests=false -Dbench=true
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
-	@$(PY) bench/run.py $(if $(QUICK),--quick --rounds 2)
+	@$(PY) bench/run.py $(if $(QUICK),--quick --rounds 2) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 soak:
 	@tools/install-packages build run test
@@ -61,7 +61,7 @@ help:
 	@echo "make run               fetch thousands of files from a local nginx, verify every byte"
 	@echo "make test              every test, under sanitizers too; under ten minutes"
 	@echo "make check             quick gate: format, layers, headers, unit tests; under a minute"
-	@echo "make bench             measure against other clients, side by side"
+	@echo "make bench [QUICK=1]   measure against other clients, side by side; ROUNDS=5"
 	@echo "make soak              the long proofs"
 	@echo "make fuzz [T=name]     one fuzz target, or each of them, for FUZZ_SECONDS=60"
 	@echo "make install PREFIX=   command, library, headers, pkg-config file, man pages"
