@@ -37,9 +37,9 @@ void hh__h1_set_receive(hh_h1 *h1, hh_h1_receive receive)
     h1->receive = receive;
 }
 
-void hh__h1_todo(hh_h1 *h1, unsigned todo)
+void hh__h1_later(hh_h1 *h1, unsigned later)
 {
-    h1->todo |= todo;
+    h1->later |= later;
     hh__task_post(h1->conn.env->loop, &h1->task);
 }
 
@@ -166,7 +166,7 @@ static void spend_idle(hh_h1 *h1, hh_status why)
 static void on_timer(hh_timer *timer)
 {
     hh_h1 *h1 = HH_CONTAINER_OF(timer, hh_h1, timer);
-    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->todo & HH_H1_TODO_FAIL) != 0)
+    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->later & HH_H1_LATER_FAIL) != 0)
         return;
     if (h1->call == NULL) {
         spend_idle(h1, HH_OK);
@@ -191,7 +191,7 @@ static void on_ready(hh_stream *stream, unsigned ready)
 {
     hh_h1 *h1 = stream->owner;
     /* A call that has failed already is only waiting for its task; it may have no work. */
-    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->todo & HH_H1_TODO_FAIL) != 0)
+    if (h1->receive == HH_H1_RECEIVE_CLOSED || (h1->later & HH_H1_LATER_FAIL) != 0)
         return;
     if (h1->call == NULL) {
         check_idle(h1);
@@ -208,11 +208,11 @@ static void on_ready(hh_stream *stream, unsigned ready)
 static void on_task(hh_task *task)
 {
     hh_h1 *h1 = HH_CONTAINER_OF(task, hh_h1, task);
-    unsigned todo = h1->todo;
-    h1->todo = 0;
+    unsigned later = h1->later;
+    h1->later = 0;
     if (h1->receive == HH_H1_RECEIVE_CLOSED || h1->call == NULL)
         return;
-    if ((todo & HH_H1_TODO_FAIL) != 0) {
+    if ((later & HH_H1_LATER_FAIL) != 0) {
         hh_error error;
         if (h1->work != NULL)
             error = h1->work->failure;
@@ -221,10 +221,10 @@ static void on_task(hh_task *task)
         hh__h1_fail(h1, &error);
         return;
     }
-    if ((todo & HH_H1_TODO_WANT_BODY) != 0 && h1->send == HH_H1_SEND_PUSHED &&
+    if ((later & HH_H1_LATER_WANT_BODY) != 0 && h1->send == HH_H1_SEND_PUSHED &&
         h1->work->push_end == HH_PUSH_MORE)
         h1->call->ops->on_want_body(h1->call);
-    if ((todo & HH_H1_TODO_RECEIVE) != 0 && h1->call != NULL && !h1->is_paused)
+    if ((later & HH_H1_LATER_RECEIVE) != 0 && h1->call != NULL && !h1->is_paused)
         hh__h1_receive_ready(h1);
 }
 
@@ -237,7 +237,7 @@ static void start(hh_conn *conn, hh_call *call)
     call->sent_ns = call->first_byte_ns = 0;
     h1->call = call;
     h1->is_paused = h1->has_send_error = h1->was_written = h1->was_read_full = false;
-    h1->todo = 0;
+    h1->later = 0;
     h1->turn++;
     hh__timer_unset(&h1->timer); /* the one for idling */
     hh_conn_work *work = h1->work = take_work(conn->env);
@@ -263,7 +263,7 @@ static hh_call *detach_call(hh_h1 *h1)
 {
     hh_call *call = h1->call;
     h1->call = NULL;
-    h1->todo = 0;
+    h1->later = 0;
     hh__task_cancel(&h1->task);
     hh__timer_unset(&h1->timer);
     hh__h1_set_send(h1, HH_H1_SEND_IDLE);
@@ -344,7 +344,7 @@ void hh__h1_fail(hh_h1 *h1, const hh_error *error)
 
 void hh__h1_fail_later(hh_h1 *h1)
 {
-    hh__h1_todo(h1, HH_H1_TODO_FAIL);
+    hh__h1_later(h1, HH_H1_LATER_FAIL);
 }
 
 static void cancel(hh_conn *conn, hh_call *call)
@@ -370,7 +370,7 @@ static void resume(hh_conn *conn, hh_call *call)
     if (h1->call != call || !h1->is_paused)
         return;
     h1->is_paused = false;
-    hh__h1_todo(h1, HH_H1_TODO_RECEIVE);
+    hh__h1_later(h1, HH_H1_LATER_RECEIVE);
     if (hh__stream_listen(h1->stream, HH_READY_READ) != HH_OK) {
         hh__fail(&h1->work->failure, HH_ERR_SYSTEM, HH_PHASE_BODY,
                  "can't watch the connection to %s", conn->remote);
@@ -405,7 +405,7 @@ static void close_conn(hh_conn *conn, hh_close how)
     if (h1->receive == HH_H1_RECEIVE_CLOSED)
         return;
     h1->call = NULL;
-    h1->todo = 0;
+    h1->later = 0;
     h1->send = HH_H1_SEND_IDLE;
     hh__task_cancel(&h1->task);
     hh__timer_stop(conn->env->loop, &h1->timer);

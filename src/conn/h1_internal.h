@@ -39,7 +39,7 @@ typedef enum hh_h1_receive {
 } hh_h1_receive;
 
 /* What the task has to do when it runs. */
-enum { HH_H1_TODO_RECEIVE = 1, HH_H1_TODO_WANT_BODY = 2, HH_H1_TODO_FAIL = 4 };
+enum { HH_H1_LATER_RECEIVE = 1, HH_H1_LATER_WANT_BODY = 2, HH_H1_LATER_FAIL = 4 };
 
 /* State that only a call needs; kept by the environment between calls. */
 struct hh_conn_work {
@@ -56,7 +56,7 @@ struct hh_conn_work {
     int64_t expect_due_ns; /* EXPECT: when the body goes without 100 Continue */
     bool is_continued;     /* 100 Continue came, maybe before the head was out */
     unsigned informational;
-    hh_error failure; /* HH_H1_TODO_FAIL, or the send error kept while an answer may still come */
+    hh_error failure; /* HH_H1_LATER_FAIL, or the send error kept while an answer may still come */
 };
 
 typedef struct hh_h1 {
@@ -77,7 +77,7 @@ typedef struct hh_h1 {
     bool is_reporting;    /* a report that borrows buf and work is under way */
     uint8_t peer_version; /* of the last answer; 0: not known */
     uint32_t turn;        /* calls started: tells one from the next at the same address */
-    unsigned todo;
+    unsigned later;
     hh_timer timer;
     hh_task task;
     hh_discard discard;
@@ -94,7 +94,7 @@ void hh__h1_set_receive(hh_h1 *h1, hh_h1_receive receive);
 /* Gives back what only a call needs, or leaves that to the end of the report under way. */
 void hh__h1_release(hh_h1 *h1);
 /* Posts the task with one more thing to do. */
-void hh__h1_todo(hh_h1 *h1, unsigned todo);
+void hh__h1_later(hh_h1 *h1, unsigned later);
 /* Moves the deadline to what the present states call for. */
 void hh__h1_touch(hh_h1 *h1);
 /* The call is over: its answer complete, or failed with `error`. Both inside hh__loop_run only. */

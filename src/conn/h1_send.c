@@ -32,7 +32,7 @@ static void keep_send_error(hh_h1 *h1)
     h1->has_send_error = true;
     h1->is_spent = true;
     hh__h1_set_send(h1, HH_H1_SEND_STOPPED);
-    hh__h1_todo(h1, HH_H1_TODO_RECEIVE);
+    hh__h1_later(h1, HH_H1_LATER_RECEIVE);
 }
 
 static hh_io write_pieces(hh_h1 *h1, const struct iovec *pieces, int count, size_t *written)
@@ -91,7 +91,7 @@ static void memory_is_out(hh_h1 *h1)
             hh__h1_send_continue(h1);
     } else {
         hh__h1_set_send(h1, HH_H1_SEND_PUSHED);
-        hh__h1_todo(h1, HH_H1_TODO_WANT_BODY);
+        hh__h1_later(h1, HH_H1_LATER_WANT_BODY);
     }
 }
 
@@ -116,7 +116,7 @@ static void pushed_is_out(hh_h1 *h1)
     if (work->push_end == HH_PUSH_LAST)
         hh__h1_set_send(h1, HH_H1_SEND_DONE);
     else
-        hh__h1_todo(h1, HH_H1_TODO_WANT_BODY);
+        hh__h1_later(h1, HH_H1_LATER_WANT_BODY);
 }
 
 static void flush_pushed(hh_h1 *h1)
@@ -176,7 +176,7 @@ void hh__h1_send_continue(hh_h1 *h1)
         hh__h1_set_send(h1, HH_H1_SEND_MEMORY);
     } else {
         hh__h1_set_send(h1, HH_H1_SEND_PUSHED);
-        hh__h1_todo(h1, HH_H1_TODO_WANT_BODY);
+        hh__h1_later(h1, HH_H1_LATER_WANT_BODY);
     }
     hh__h1_flush(h1);
 }
