@@ -32,6 +32,7 @@ static void keep_send_error(hh_h1 *h1)
     h1->has_send_error = true;
     h1->is_spent = true;
     hh__h1_set_send(h1, HH_H1_SEND_STOPPED);
+    hh__h1_touch(h1); /* from now on the answer is waited for */
     hh__h1_later(h1, HH_H1_LATER_RECEIVE);
 }
 
