@@ -1,0 +1,3 @@
+"""A fast, safe HTTP client: asynchronous first, blocking too."""
+
+from hyperhttp import _engine  # noqa: F401
