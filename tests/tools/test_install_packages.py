@@ -90,6 +90,24 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
+@pytest.mark.parametrize(("headers", "missing"), [(["Python.h"], []), ([], ["    python3-dev"])])
+def test_a_header_is_looked_for_where_the_interpreter_has_them(machine, headers, missing):
+    folder = machine.base / "include"
+    folder.mkdir()
+    for name in headers:
+        (folder / name).touch()
+    machine.add("python-of-mine", f"#!/bin/sh\necho {folder}\n")
+    (machine.base / "packages.txt").write_text("build python3-dev python-header:Python.h\n")
+    done = machine.run("build", PYTHON="python-of-mine", HH_NO_INSTALL="1")
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (1 if missing else 0, missing)
+
+
+def test_an_interpreter_that_is_not_there_has_no_headers(machine):
+    (machine.base / "packages.txt").write_text("build python3-dev python-header:Python.h\n")
+    done = machine.run("build", PYTHON="nonesuch-python", HH_NO_INSTALL="1")
+    assert done.returncode == 1 and "python3-dev" in done.stderr
+
+
 def test_with_all_there_it_is_silent_and_asks_apt_nothing(machine):
     machine.add_apt()
     machine.set("installed", "alpha", "beta-ng")  # gamma shows by its command
@@ -166,5 +184,5 @@ def test_each_line_of_the_real_list_has_three_words():
             group, _, probe = line.split()
             assert group in groups
             assert probe == "-" or probe.split(":")[0] in (
-                "command", "pkg-config", "file", "python",
+                "command", "pkg-config", "file", "python", "python-header",
             )  # fmt: skip
