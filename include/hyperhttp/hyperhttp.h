@@ -8,11 +8,13 @@
  * response.h  what comes back
  * event.h     submit, pull, cancel, answer
  * client.h    the client, its step, the blocking calls
+ * channel.h   one exchange event by event, blocking
  */
 #ifndef HYPERHTTP_HYPERHTTP_H
 #define HYPERHTTP_HYPERHTTP_H
 
 #include <hyperhttp/base.h>
+#include <hyperhttp/channel.h>
 #include <hyperhttp/client.h>
 #include <hyperhttp/error.h>
 #include <hyperhttp/event.h>
