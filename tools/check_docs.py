@@ -33,7 +33,7 @@ HEADING = re.compile(r"^#+ +(.*)$", re.M)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 QUOTED = re.compile(r"`([^`\n]+)`")
 OUR_PATH = re.compile(
-    r"^((?:src|include|cli|tests|fuzz|bench|docs|examples|tools|man|\.ci)/[\w./*-]*)(?:::(\w+))?$"
+    r"^((?:src|include|cli|python|tests|fuzz|bench|docs|examples|tools|man|\.ci)/[\w./*-]*)(?:::(\w+))?$"
 )
 OUR_NAME = re.compile(r"\b(?:hh_[a-z]\w*|HH_[A-Z]\w*)")
 COMPILE = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that each header compiles alone: the public ones as C11 and as C++17, those of the engine as C11.
+"""Checks that each header compiles alone: the public ones as C11 and as C++17, all others as C11.
 
 Every compiler of gcc and clang that is installed is asked; CI has both.
 
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ C11 = ["-x", "c", "-std=c11"]
 CXX17 = ["-x", "c++", "-std=c++17"]
 # A user of the engine's own headers is compiled with -D_GNU_SOURCE; a user of the public ones isn't.
 PRIVATE = ["-D_GNU_SOURCE", "-Isrc"]
+EXTENSION = ["-Ipython/ext", "-isystem", sysconfig.get_path("include")]
 
 
 def find_jobs(root):
@@ -35,6 +37,9 @@ def find_jobs(root):
         name = f'"{path.relative_to(root / "src").as_posix()}"'
         for compiler in c_compilers[:1]:
             yield name, [compiler, *C11, *WARNINGS, *PRIVATE]
+    for path in sorted((root / "python" / "ext").rglob("*.h")):
+        for compiler in c_compilers:
+            yield f'"{path.name}"', [compiler, *C11, *WARNINGS, *EXTENSION]
 
 
 def run(root, job):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that each folder includes only what the layers in ARCHITECTURE.md allow it.
+"""Checks that each folder includes only what the layers in ARCHITECTURE.md allow it; Python imports, too.
 
 The tables below are the rule. A folder that isn't in them, or a header that isn't found, is an error
 too, so that nothing slips by unseen.
@@ -8,6 +8,7 @@ too, so that nothing slips by unseen.
 """
 
 import argparse
+import ast
 import re
 import sys
 from dataclasses import dataclass
@@ -23,12 +24,14 @@ ANY_SYSTEM = None
 
 # Libraries of others, and the one place that may know of each.
 LIBRARIES = {
+    "Python.h": {"python/ext"},
     "ares.h": {"src/net"},
     "brotli/": {"src/codec", "tests"},
     "cmocka.h": {"tests"},
     "idn2.h": {"src/codec"},
     "jansson.h": {"cli", "tests"},
     "openssl/": {"src/net", "tests"},
+    "structmember.h": {"python/ext"},
     "uv.h": {"examples"},
     "zlib.h": {"src/codec", "tests"},
     "zstd": {"src/codec", "tests"},
@@ -63,6 +66,7 @@ RULES = {
     "include/hyperhttp": allow("", "all", PURE_C),
     # Users of the public API, with no private door; beside it only headers of their own folder.
     "cli": allow("", "all"),
+    "python/ext": allow("", "all"),
     "examples": allow("", "all"),
     "bench": allow("", "all"),
     # These look behind every door.
@@ -73,8 +77,16 @@ RULES = {
 }
 # Folders where a header beside the file is included by its bare name, and further places for such.
 BARE_NAMES = {
-    "cli": [], "examples": [], "bench": [], "fuzz": [], "tests": [],
+    "cli": [], "python/ext": [], "examples": [], "bench": [], "fuzz": [], "tests": [],
     "tests/cli": ["cli"], "tests/e2e": ["tests/client"],
+}  # fmt: skip
+
+# The Python package imports itself and the standard library. These cost milliseconds, so it imports
+# them only where they are used; __main__ is no part of `import hyperhttp`.
+PACKAGE = "python/hyperhttp"
+HEAVY = {
+    "argparse", "base64", "dataclasses", "email", "enum", "http", "inspect", "json", "logging",
+    "pathlib", "random", "re", "ssl", "tempfile", "typing", "urllib", "uuid",
 }  # fmt: skip
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -148,15 +160,49 @@ def find_sources(root):
             yield path.relative_to(root).as_posix()
 
 
+def find_imports(node, is_late=False):
+    """Yields each import below `node`: the statement, the names, whether it is run later or never."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield child, [alias.name for alias in child.names], is_late
+        elif isinstance(child, ast.ImportFrom) and child.level == 0:
+            yield child, [child.module], is_late
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            for statement in child.body:
+                yield from find_imports(ast.Module([statement], []), is_late=True)
+            for statement in child.orelse:
+                yield from find_imports(ast.Module([statement], []), is_late)
+        else:
+            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from find_imports(child, is_late or is_function)
+
+
+def check_module(root, path):
+    found = []
+    is_main = path.endswith("/__main__.py")
+    for node, names, is_late in find_imports(ast.parse((root / path).read_text(encoding="utf-8"))):
+        for name in names:
+            top = name.split(".")[0]
+            place = f"{path}:{node.lineno}: imports {name}"
+            if top != "hyperhttp" and top not in sys.stdlib_module_names:
+                found.append(f"{place}: the package uses the standard library only")
+            elif top in HEAVY and not (is_late or is_main or path.endswith(".pyi")):
+                found.append(f"{place}: costs time when it is loaded, so import it where it is used")
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
     root = parser.parse_args().root
     sources = list(find_sources(root))
+    modules = [path.relative_to(root).as_posix() for path in (root / PACKAGE).rglob("*.py*")]
+    modules = sorted(path for path in modules if path.endswith((".py", ".pyi")))
     found = [problem for path in sources for problem in check_file(root, path)]
+    found += [problem for path in modules for problem in check_module(root, path)]
     print("\n".join(found), end="\n" if found else "", file=sys.stderr)
     if not found:
-        print(f"layers: {len(sources)} files include only what they may")
+        print(f"layers: {len(sources) + len(modules)} files include only what they may")
     return 1 if found else 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 FILE_LINES = 900
 FUNCTION_LINES = 80
 PARAMETERS = 6  # five is the aim; a handler's list (on_...) is dictated by who calls it
-FOLDERS = ("include", "src", "cli", "examples", "tests", "fuzz", "bench")
+FOLDERS = ("include", "src", "cli", "python", "examples", "tests", "fuzz", "bench")
 
 # Each: where it holds, where it doesn't, what is looked for, what to say.
 FORBIDDEN = [
@@ -23,13 +23,13 @@ FORBIDDEN = [
         "memory comes from and goes back through base/memory.h",
     ),
     (
-        ("include/", "src/", "cli/", "examples/"),
+        ("include/", "src/", "cli/", "python/", "examples/"),
         (),
         re.compile(r"(?<![\w.>])(strcpy|strcat|v?sprintf|gets|strtok|ato[il]|alloca)\("),
         "has a bounded or checked sibling",
     ),
     (
-        ("include/", "src/", "cli/"),
+        ("include/", "src/", "cli/", "python/"),
         (),
         re.compile(r"^}? *(?:typedef\b.*\s)?(\w+_t);"),
         "names ending in _t belong to POSIX",
@@ -46,7 +46,13 @@ DEFINITION = re.compile(
 DECLARATION = re.compile(
     r"^(?!static|typedef|enum|extern)\w[\w *\n]*?[ *](\w+)\([^;{}]*\)[^;{}]*;", re.M
 )
-PREFIXES = {"include": re.compile(r"hh_[a-z]"), "src": re.compile(r"hh__[a-z]")}
+PREFIXES = {
+    "include": re.compile(r"hh_[a-z]"),
+    "src": re.compile(r"hh__[a-z]"),
+    "python": re.compile(r"hhpy_[a-z]"),
+}
+# How a name begins that other files may use, by the folder they are in.
+SHARED = {"include": "hh_", "src": "hh_", "python": ("hhpy_", "PyInit_")}
 # Public functions whose type a header of the engine completes.
 IMPLEMENTED = {"hh_buf_ref", "hh_buf_unref"}
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
@@ -79,7 +85,7 @@ def check_opening(path, text):
 
 
 def check_functions(path, code):
-    is_engine = path.startswith(("src/", "include/"))
+    shared = SHARED.get(path.split("/")[0])
     for match in DEFINITION.finditer(code):
         line = code.count("\n", 0, match.start()) + 1
         name, head = match["name"], match["head"]
@@ -90,8 +96,8 @@ def check_functions(path, code):
         if parameters > PARAMETERS and not name.startswith("on_"):
             yield line, f"{name} has {parameters} parameters, over {PARAMETERS}"
         is_static = re.search(r"\bstatic\b", head) is not None
-        if is_engine and path.endswith(".c") and is_static == name.startswith("hh_"):
-            yield line, f"{name}: shared names begin with hh_ or hh__, and static ones with neither"
+        if shared and path.endswith(".c") and is_static == name.startswith(shared):
+            yield line, f"{name}: shared names begin with hh_, hh__ or hhpy_; static ones with none"
 
 
 def check_declarations(path, code):
@@ -101,7 +107,7 @@ def check_declarations(path, code):
     for match in DECLARATION.finditer(code):
         if not prefix.match(match[1]) and match[1] not in IMPLEMENTED:
             line = code.count("\n", 0, match.start()) + 1
-            yield line, f"{match[1]}: a public name is hh_noun_verb, one shared inside hh__noun_verb"
+            yield line, f"{match[1]}: a public name is hh_noun_verb, one shared inside hh__ or hhpy_noun_verb"
 
 
 def check_forbidden(path, text, code):

@@ -20,6 +20,10 @@ GOOD = {
     "src/client/client.h": '/* client */\n#ifndef C\n#define C\n#include "codec/url.h"\n#include "net/loop.h"\n#endif\n',
     "cli/text.h": "/* text */\n",
     "cli/main.c": '/* main */\n#include <hyperhttp/base.h>\n#include "text.h"\nint main(void)\n{\n    return 0;\n}\n',
+    "python/ext/url.h": "/* url */\n#ifndef P\n#define P\n#include <Python.h>\nint hhpy_url_ready(PyObject *module);\n#endif\n",
+    "python/ext/url.c": '/* url */\n#include "url.h"\n#include <hyperhttp/base.h>\nint hhpy_url_ready(PyObject *module)\n{\n    return 0;\n}\n',
+    "python/hyperhttp/__init__.py": "from hyperhttp import _engine\nimport sys\n\ndef f():\n    import json\n",
+    "python/hyperhttp/__main__.py": "import json\n",
     "tests/base/test_memory.c": '/* test */\n#include "base/memory.h"\n',
     "fuzz/fuzz_url.c": '/* fuzz */\n#include "codec/url.h"\n',
 }  # fmt: skip
@@ -68,15 +72,37 @@ def test_a_good_tree_is_green(tree, name):
         ("cli/main.c", '#include "base/memory.h"', "layers only: none"),
         ("cli/main.c", '#include "nonesuch.h"', "no such header"),
         ("fuzz/fuzz_url.c", '#include "cli/text.h"', "layers only"),
+        ("python/ext/url.h", '#include "base/memory.h"', "layers only: none"),
+        ("python/ext/url.h", "#include <openssl/ssl.h>", "only src/net, tests may use"),
+        ("cli/main.c", "#include <Python.h>", "only python/ext may use"),
+        ("python/hyperhttp/__init__.py", "import json", "costs time when it is loaded"),
+        ("python/hyperhttp/__init__.py", "from urllib.parse import quote", "costs time"),
+        ("python/hyperhttp/__init__.py", "class C:\n    import orjson", "standard library only"),
+        ("python/hyperhttp/__main__.py", "import pytest", "standard library only"),
     ],
 )
 def test_a_forbidden_include_is_red(tree, path, line, reason):
     append(tree, path, line + "\n")
     done = check("check_layers", tree)
     assert done.returncode == 1
-    number = len(GOOD[path].splitlines()) + 1
+    number = len(GOOD[path].splitlines()) + len(line.splitlines())
     assert done.stderr.startswith(f"{path}:{number}: ")
     assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import typing\n",
+        "async def f():\n    from json import loads\n",
+        "class C:\n    def f(self):\n        import re\n",
+        "from . import more\nfrom collections import abc\n",
+    ],
+)
+def test_a_light_import_is_green(tree, text):
+    append(tree, "python/hyperhttp/__init__.py", text)
+    done = check("check_layers", tree)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_folder_without_a_row_is_red(tree):
@@ -94,6 +120,7 @@ def test_a_folder_without_a_row_is_red(tree):
         ("include/hyperhttp/base.h", "int hh_copy(void *new, int class);\n"),  # fine in C only
         ("include/hyperhttp/base.h", "struct hh_unguarded { int x; };\n"),  # twice, it fails
         ("src/base/memory.h", "bool hh__is_full(void);\n"),
+        ("python/ext/url.h", "bool hhpy_url_is_full(hh_client *client);\n"),
     ],
 )
 def test_a_header_that_needs_another_is_red(tree, path, text):
@@ -115,8 +142,10 @@ def long_function(lines: int) -> str:
         ("src/net/loop.c", "/* loop */\n" + long_function(81), "f has 81 lines, over 80"),
         ("cli/loop.c", "/* l */\nint g(int a, int b, int c, int d, int e,\n      int f, int g)\n{\n}\n", "7 parameters"),
         ("src/net/loop.c", "/* loop */\nint helper(void)\n{\n}\n", "shared names begin with hh_"),
-        ("src/net/loop.c", "/* loop */\nstatic int hh_f(void)\n{\n}\n", "static ones with neither"),
-        ("src/net/more.h", "/* more */\nint hh_public(void);\n", "one shared inside hh__noun_verb"),
+        ("src/net/loop.c", "/* loop */\nstatic int hh_f(void)\n{\n}\n", "static ones with none"),
+        ("src/net/more.h", "/* more */\nint hh_public(void);\n", "one shared inside hh__"),
+        ("python/ext/url.c", "/* url */\nint hh_url(void)\n{\n}\n", "shared names begin with hh_"),
+        ("python/ext/url.h", "/* url */\nint hh_url(void);\n", "hhpy_noun_verb"),
         ("include/hyperhttp/x.h", "/* x */\nHH_API int hh__f(void);\n", "public name is hh_noun_verb"),
         ("src/net/loop.c", "/* loop */\nvoid *x = malloc(1);\n", "base/memory.h"),
         ("src/net/loop.c", "/* loop */\nint x = sprintf(a, b);\n", "bounded or checked sibling"),
