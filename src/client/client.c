@@ -20,6 +20,14 @@ const hh_settings *hh__client_settings(const hh_client *client)
     return &client->settings;
 }
 
+bool hh__client_lock(hh_client *client)
+{
+    if (hh__loop_is_forked(client->loop))
+        return false;
+    pthread_mutex_lock(&client->mutex);
+    return true;
+}
+
 /* --- exchanges by id ------------------------------------------------------------------------- */
 
 static hh_id make_id(const hh_exchange_table *table, uint32_t index)
@@ -103,6 +111,20 @@ hh_status hh__client_admit(hh_client *client, hh_request *request, hh_exchange *
     return HH_OK;
 }
 
+const char *hh__client_describe_refusal(const hh_client *client, const hh_request *request,
+                                        hh_status status)
+{
+    if (request == NULL)
+        return "it is NULL";
+    if (status == HH_ERR_INVALID_ARGUMENT && request->client_serial != client->serial)
+        return "it was made with another client";
+    if (status == HH_ERR_CLIENT_CLOSED)
+        return "the client is closed";
+    if (status == HH_ERR_LIMIT)
+        return "its head is too large, or there are too many requests under way";
+    return hh_status_name(status);
+}
+
 void hh__client_forget(hh_client *client, hh_exchange *exchange)
 {
     assert(exchange->state == HH_EXCHANGE_FINISHED);
@@ -123,8 +145,13 @@ void hh__client_retire(hh_client *client, hh_exchange *exchange)
 
 /* --- events and resuming --------------------------------------------------------------------- */
 
-void hh__client_emit(hh_client *client, hh_event_node *node)
+void hh__client_emit(hh_exchange *exchange, hh_event_node *node)
 {
+    hh_client *client = exchange->client;
+    if (exchange->channel != NULL) {
+        hh__channel_deliver(exchange->channel, node);
+        return;
+    }
     hh__events_push(&client->events, node);
     if (!client->is_stepping)
         hh__loop_wake(client->loop);
@@ -170,6 +197,7 @@ static void start_parts(hh_client *client)
     hh__events_init(&client->events);
     hh__list_init(&client->ready);
     hh__list_init(&client->stalled);
+    hh__list_init(&client->channels);
     hh__list_init(&client->blocked);
     client->ready_task.run = resume_ready;
 }
@@ -230,7 +258,8 @@ static void close_exchanges(hh_client *client)
 
 void hh_client_close(hh_client *client)
 {
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return;
     client->is_closed = true;
     client->pool.is_closed = true;
     hh__loop_refresh(client->loop);
@@ -238,14 +267,28 @@ void hh_client_close(hh_client *client)
     pthread_mutex_unlock(&client->mutex);
 }
 
+/* In a child after fork: whether another thread of the parent was inside a call then. What it was
+ * changing stays half done for ever. */
+static bool is_torn_by_fork(hh_client *client)
+{
+    if (!hh__loop_is_forked(client->loop))
+        return false;
+    if (pthread_mutex_trylock(&client->mutex) != 0)
+        return true;
+    pthread_mutex_unlock(&client->mutex);
+    return false;
+}
+
 void hh_client_destroy(hh_client *client)
 {
-    if (client == NULL)
+    if (client == NULL || is_torn_by_fork(client))
         return;
     client->is_closed = true;
     client->pool.is_closed = true;
     client->is_stepping = true; /* nobody is there to be woken */
     close_exchanges(client);
+    for (hh_link *link; (link = hh__list_pop_front(&client->channels)) != NULL;)
+        hh__channel_orphan(link);
     for (uint32_t i = 0; i < client->table.capacity; i++) {
         hh_exchange *exchange = client->table.slots[i].exchange;
         if (exchange != NULL) {
@@ -290,9 +333,8 @@ hh_status hh__client_run(hh_client *client)
 hh_status hh_client_step(hh_client *client, int timeout_ms)
 {
     hh_status status = HH_OK;
-    if (hh__loop_is_forked(client->loop))
+    if (!hh__client_lock(client))
         return HH_ERR_CLIENT_CLOSED;
-    pthread_mutex_lock(&client->mutex);
     bool has_events = client->events.queued > 0;
     if (timeout_ms != 0 && !has_events) {
         client->waiting_steps++;
@@ -312,7 +354,8 @@ hh_status hh_client_step(hh_client *client, int timeout_ms)
 
 size_t hh_client_pending(hh_client *client)
 {
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return 0;
     size_t pending = client->pending;
     pthread_mutex_unlock(&client->mutex);
     return pending;
@@ -345,9 +388,10 @@ void hh_client_get_stats(hh_client *client, hh_client_stats *stats)
 {
     hh_client_stats full = {.size = sizeof full};
     size_t size = stats->size < sizeof full ? stats->size : sizeof full;
-    pthread_mutex_lock(&client->mutex);
-    fill_stats(client, &full);
-    pthread_mutex_unlock(&client->mutex);
+    if (hh__client_lock(client)) {
+        fill_stats(client, &full);
+        pthread_mutex_unlock(&client->mutex);
+    }
     full.size = stats->size;
     memcpy(stats, &full, size);
 }

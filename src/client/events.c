@@ -60,6 +60,11 @@ hh_event_node *hh__events_pop(hh_events *events)
     return HH_CONTAINER_OF(link, hh_event_node, link);
 }
 
+void hh__events_lend(hh_events *events, hh_event_node *node)
+{
+    hh__list_push_back(&events->pulled, &node->link);
+}
+
 void hh__events_release(hh_events *events, hh_buf_pool *buffers, hh_event_node *node)
 {
     hh__list_remove(&node->link);

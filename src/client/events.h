@@ -36,6 +36,8 @@ void hh__events_finish(hh_events *events, hh_buf_pool *buffers);
 hh_event_node *hh__events_take(hh_events *events);
 void hh__events_push(hh_events *events, hh_event_node *node);
 hh_event_node *hh__events_pop(hh_events *events);
+/* Into the caller's hands, from a queue of its own. */
+void hh__events_lend(hh_events *events, hh_event_node *node);
 /* Gives back what the node holds, and a pooled node itself. */
 void hh__events_release(hh_events *events, hh_buf_pool *buffers, hh_event_node *node);
 

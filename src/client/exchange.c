@@ -440,7 +440,7 @@ void hh__exchange_finish(hh_exchange *exchange, const hh_error *error)
         .response = response,
         .error = error,
     };
-    hh__client_emit(client, node);
+    hh__client_emit(exchange, node);
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@
 #include "codec/decoder.h"
 
 typedef struct hh_mailbox hh_mailbox;
+typedef struct hh_channel hh_channel;
 
 typedef enum hh_exchange_state {
     HH_EXCHANGE_NEW = 0,
@@ -48,9 +49,10 @@ struct hh_exchange {
     hh_request *request;
     hh_id id;
     void *tag;
-    hh_mailbox *mailbox; /* NULL: events */
+    hh_mailbox *mailbox; /* where its answer goes; NULL: events */
     size_t mailbox_index;
-    hh_wire *wire; /* of the next attempt */
+    hh_channel *channel; /* where its events go; NULL: the client's queue */
+    hh_wire *wire;       /* of the next attempt */
     hh_waiter waiter;
     hh_attempt *attempts[HH_EXCHANGE_ATTEMPTS_MAX];
     hh_attempt *winner;

@@ -54,7 +54,7 @@ void hh__exchange_on_information(hh_exchange *exchange, const hh_head *head)
     node->event.id = exchange->id;
     node->event.tag = exchange->tag;
     node->event.response = response;
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 void hh__exchange_on_want_body(hh_exchange *exchange)
@@ -70,7 +70,7 @@ void hh__exchange_on_want_body(hh_exchange *exchange)
     if (node == NULL)
         return;
     exchange->is_want_queued = true;
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 /* --- redirects ------------------------------------------------------------------------------- */
@@ -305,7 +305,7 @@ static void announce(hh_exchange *exchange)
     exchange->history = NULL;
     node->event.response = hh_response_ref(exchange->response);
     exchange->waits_for_sink = exchange->request->delivery == HH_DELIVER_SINK;
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 void hh__exchange_commit(hh_exchange *exchange)
@@ -341,7 +341,8 @@ static hh_flow flow_of(hh_exchange *exchange)
         exchange->is_paused = true;
         return HH_FLOW_PAUSE;
     }
-    if (exchange->mailbox == NULL && exchange->request->delivery == HH_DELIVER_STREAM &&
+    if (exchange->mailbox == NULL && exchange->channel == NULL &&
+        exchange->request->delivery == HH_DELIVER_STREAM &&
         exchange->client->events.queued >= HH_STEP_EVENTS_MAX) {
         exchange->is_paused = true;
         hh__list_remove(&exchange->ready_link);
@@ -416,7 +417,7 @@ static void emit_body(hh_exchange *exchange, hh_slice data, hh_buf *buf)
     node->credit =
         (uint32_t)(data.length > EVENT_CREDIT_MIN_BYTES ? data.length : EVENT_CREDIT_MIN_BYTES);
     exchange->window_used += node->credit;
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 /* Decoded bytes to wherever the caller wants them. */

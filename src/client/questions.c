@@ -41,7 +41,7 @@ static void ask(hh_exchange *exchange, unsigned what, question_block *block)
     node->event.question = &block->question;
     if (block->question.response != NULL)
         node->event.response = hh_response_ref(block->question.response);
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 void hh__exchange_ask_resolve(hh_exchange *exchange)

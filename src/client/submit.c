@@ -10,7 +10,8 @@
 hh_status hh_submit(hh_client *client, hh_request *request, void *tag, hh_id *id)
 {
     hh_exchange *exchange;
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return HH_ERR_CLIENT_CLOSED;
     hh_status status = hh__client_admit(client, request, &exchange);
     if (status == HH_OK) {
         exchange->tag = tag;
@@ -26,7 +27,8 @@ hh_status hh_submit(hh_client *client, hh_request *request, void *tag, hh_id *id
 hh_status hh_cancel(hh_client *client, hh_id id)
 {
     hh_status status = HH_ERR_STATE;
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return status;
     hh_exchange *exchange = hh__client_find(client, id);
     if (exchange != NULL && exchange->state != HH_EXCHANGE_FINISHED) {
         hh__loop_refresh(client->loop); /* others may begin by what this one leaves */
@@ -47,18 +49,19 @@ static void release_stalled(hh_client *client)
         hh__client_make_ready(client, HH_CONTAINER_OF(link, hh_exchange, ready_link));
 }
 
-/* Brings an event up to date for its reader. False: it isn't true any more and must be skipped. */
-static bool present(hh_client *client, hh_event_node *node)
+bool hh__client_present(hh_client *client, hh_event_node *node)
 {
     hh_event *event = &node->event;
+    hh_exchange *exchange;
     if (event->type == HH_EVENT_DONE || event->type == HH_EVENT_ERROR) {
-        client->pending--;
-        HH_CONTAINER_OF(node, hh_exchange, terminal)->is_pulled = true;
+        exchange = HH_CONTAINER_OF(node, hh_exchange, terminal);
+        exchange->is_pulled = true;
+        client->pending -= exchange->channel == NULL;
         return true;
     }
     if (event->type != HH_EVENT_WANT_BODY)
         return true;
-    hh_exchange *exchange = hh__client_find(client, event->id);
+    exchange = hh__client_find(client, event->id);
     if (exchange == NULL)
         return false;
     exchange->is_want_queued = false;
@@ -74,8 +77,9 @@ static bool present(hh_client *client, hh_event_node *node)
 const hh_event *hh_next_event(hh_client *client)
 {
     hh_event_node *node;
-    pthread_mutex_lock(&client->mutex);
-    while ((node = hh__events_pop(&client->events)) != NULL && !present(client, node))
+    if (!hh__client_lock(client))
+        return NULL;
+    while ((node = hh__events_pop(&client->events)) != NULL && !hh__client_present(client, node))
         hh__events_release(&client->events, &client->buffers, node);
     release_stalled(client);
     pthread_mutex_unlock(&client->mutex);
@@ -120,9 +124,8 @@ void hh_event_release(hh_client *client, const hh_event *event)
         const hh_event *in;
         hh_event_node *out;
     } node = {.in = event}; /* the caller sees it const; it is ours */
-    if (event == NULL)
+    if (event == NULL || !hh__client_lock(client))
         return;
-    pthread_mutex_lock(&client->mutex);
     release(client, node.out);
     pthread_mutex_unlock(&client->mutex);
 }
@@ -135,7 +138,8 @@ hh_status hh_answer(hh_client *client, hh_id id, const hh_answer_data *answer)
     memcpy(&known, answer, answer->size < sizeof known ? answer->size : sizeof known);
     if ((unsigned)known.verdict > HH_ANSWER_FAIL)
         return HH_ERR_INVALID_ARGUMENT;
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return HH_ERR_STATE;
     hh_exchange *exchange = hh__client_find(client, id);
     hh_status status = HH_ERR_STATE;
     if (exchange != NULL) {
@@ -166,11 +170,12 @@ hh_status hh_body_push(hh_client *client, hh_id id, hh_slice data, hh_body_end e
                        size_t *accepted)
 {
     size_t taken = 0;
-    pthread_mutex_lock(&client->mutex);
-    hh__loop_refresh(client->loop);
-    hh_status status =
-        push(client, id, data, end == HH_BODY_LAST ? HH_PUSH_LAST : HH_PUSH_MORE, &taken);
-    pthread_mutex_unlock(&client->mutex);
+    hh_status status = HH_ERR_STATE;
+    if (hh__client_lock(client)) {
+        hh__loop_refresh(client->loop);
+        status = push(client, id, data, end == HH_BODY_LAST ? HH_PUSH_LAST : HH_PUSH_MORE, &taken);
+        pthread_mutex_unlock(&client->mutex);
+    }
     if (accepted != NULL)
         *accepted = taken;
     return status;
@@ -181,7 +186,8 @@ hh_status hh_set_sink(hh_client *client, hh_id id, void *memory, size_t capacity
     hh_status status = HH_ERR_STATE;
     if (memory == NULL)
         return HH_ERR_INVALID_ARGUMENT;
-    pthread_mutex_lock(&client->mutex);
+    if (!hh__client_lock(client))
+        return status;
     hh_exchange *exchange = hh__client_find(client, id);
     if (exchange != NULL && exchange->state == HH_EXCHANGE_COMMITTED && exchange->waits_for_sink &&
         exchange->sink == NULL) {

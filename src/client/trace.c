@@ -37,7 +37,7 @@ static void emit_text(hh_exchange *exchange, hh_trace kind, hh_slice text)
     node->event.id = exchange->id;
     node->event.tag = exchange->tag;
     node->event.body = (hh_slice){buf->data, text.length};
-    hh__client_emit(exchange->client, node);
+    hh__client_emit(exchange, node);
 }
 
 void hh__exchange_trace(hh_exchange *exchange, const char *format, ...)

@@ -1,0 +1,127 @@
+/*
+ * driver.c - see driver.h.
+ *
+ * Invariants: a sleeper in client->blocked isn't the driver, or is about to find out that it is;
+ * `sleep` says where to wake a thread and is reset by who wakes it, so that no semaphore counts up.
+ */
+#include "client/driver.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "client/client.h"
+
+hh_status hh__sleeper_init(hh_sleeper *sleeper)
+{
+    memset(sleeper, 0, sizeof *sleeper);
+    return sem_init(&sleeper->wake, 0, 0) == 0 ? HH_OK : HH_ERR_SYSTEM;
+}
+
+void hh__sleeper_finish(hh_sleeper *sleeper)
+{
+    sem_destroy(&sleeper->wake);
+}
+
+static void wake(hh_client *client, hh_sleeper *sleeper)
+{
+    if (sleeper->sleep == HH_SLEEP_ON_LOOP)
+        hh__loop_wake(client->loop);
+    else if (sleeper->sleep == HH_SLEEP_ON_SEMAPHORE)
+        sem_post(&sleeper->wake);
+    sleeper->sleep = HH_SLEEP_NONE;
+}
+
+void hh__sleeper_serve(hh_client *client, hh_sleeper *sleeper)
+{
+    sleeper->is_served = true;
+    wake(client, sleeper);
+}
+
+/* The driver goes: the oldest sleeper takes over. */
+static void hand_over(hh_client *client)
+{
+    hh_link *link = hh__list_first(&client->blocked);
+    client->driver = NULL;
+    if (link == NULL)
+        return;
+    client->driver = HH_CONTAINER_OF(link, hh_sleeper, link);
+    wake(client, client->driver);
+}
+
+/* Sleeps for HH_DRIVER_NAP_MS at most. */
+static hh_status nap(hh_sleeper *sleeper)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += HH_DRIVER_NAP_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    return sem_timedwait(&sleeper->wake, &until) != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
+}
+
+/* Waits until the loop may have something to do. While events lie there for others to pull, the
+ * descriptor is kept readable, for somebody may sleep on it; so the driver can't. */
+static hh_status wait_as_driver(hh_client *client, hh_sleeper *sleeper)
+{
+    hh_status status;
+    bool has_events = client->events.queued > 0;
+    if (has_events)
+        hh__loop_wake(client->loop);
+    sleeper->sleep = has_events ? HH_SLEEP_ON_SEMAPHORE : HH_SLEEP_ON_LOOP;
+    pthread_mutex_unlock(&client->mutex);
+    status = has_events ? nap(sleeper) : hh__loop_wait(client->loop, -1);
+    pthread_mutex_lock(&client->mutex);
+    sleeper->sleep = HH_SLEEP_NONE;
+    return status;
+}
+
+/* Drives the loop until the sleeper is served. The lock is held before and after. */
+static hh_status drive(hh_client *client, hh_sleeper *sleeper)
+{
+    hh_status status = HH_OK;
+    while (!sleeper->is_served && status == HH_OK) {
+        status = wait_as_driver(client, sleeper);
+        if (sleeper->is_served)
+            break;
+        if (status == HH_OK)
+            status = hh__client_run(client);
+    }
+    if (client->events.queued > 0)
+        hh__loop_wake(client->loop);
+    return sleeper->is_served ? HH_OK : status;
+}
+
+/* Sleeps until the sleeper is served or its thread has become the driver. */
+static hh_status sleep_on(hh_client *client, hh_sleeper *sleeper)
+{
+    hh_status status = HH_OK;
+    hh__list_push_back(&client->blocked, &sleeper->link);
+    while (!sleeper->is_served && client->driver != sleeper && status == HH_OK) {
+        sleeper->sleep = HH_SLEEP_ON_SEMAPHORE;
+        pthread_mutex_unlock(&client->mutex);
+        if (sem_wait(&sleeper->wake) != 0 && errno == EINTR)
+            status = HH_INTERRUPTED;
+        pthread_mutex_lock(&client->mutex);
+        sleeper->sleep = HH_SLEEP_NONE;
+    }
+    hh__list_remove(&sleeper->link);
+    return sleeper->is_served ? HH_OK : status;
+}
+
+hh_status hh__sleeper_wait(hh_client *client, hh_sleeper *sleeper)
+{
+    hh_status status = HH_OK;
+    while (!sleeper->is_served && status == HH_OK) {
+        if (client->driver == NULL)
+            client->driver = sleeper;
+        status = client->driver == sleeper ? drive(client, sleeper) : sleep_on(client, sleeper);
+    }
+    if (client->driver == sleeper)
+        hand_over(client);
+    return status;
+}
