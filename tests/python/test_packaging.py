@@ -145,7 +145,7 @@ def test_it_runs_as_a_program(python: Path, tmp_path: Path) -> None:
 
 
 def test_a_user_sees_its_types(python: Path, tmp_path: Path) -> None:
-    sample = "import asyncio\nimport hyperhttp\n\n\nasync def f() -> int:\n"
+    sample = "import hyperhttp\n\n\nasync def f() -> int:\n"
     sample += "    async with hyperhttp.Client() as client:\n"
     sample += "        return (await client.get('http://localhost/')).status_code\n"
     (tmp_path / "sample.py").write_text(sample)
