@@ -1,4 +1,4 @@
-"""What `pip` makes of the source: a wheel with the package and nothing else, which works by itself."""
+"""What `pip` makes of the source: a wheel with the package, nothing else, which works by itself."""
 
 from __future__ import annotations
 
