@@ -4,7 +4,8 @@
  * A client has one mutex, held by every call on it and released while a step or a blocking call
  * waits. So any thread may make any call, except that hh_client_destroy must be the last. Nothing
  * here is global: any number of clients may live at once. After fork() the child may only call
- * hh_client_destroy, which closes descriptors and says nothing to any peer.
+ * hh_client_destroy, which closes descriptors and says nothing to any peer; any other call returns
+ * at once and does nothing, with HH_ERR_CLIENT_CLOSED or HH_ERR_STATE where it has a status.
  */
 #ifndef HYPERHTTP_CLIENT_H
 #define HYPERHTTP_CLIENT_H
@@ -100,7 +101,8 @@ HH_API HH_WARN_UNUSED hh_status hh_client_create_error(const hh_client_options *
 
 /* Ends what is in flight, closes every connection, frees the client. Events not yet pulled are
  * lost, events not yet released become invalid. NULL is fine. No other call may be under way or
- * follow. */
+ * follow. In a child after fork, if another thread of the parent was inside a call at that moment,
+ * nothing is freed or closed: what that thread was changing can't be trusted. */
 HH_API void hh_client_destroy(hh_client *client);
 
 /* Cancels everything in flight: each gets its ERROR event (HH_ERR_CLIENT_CLOSED), to be pulled as

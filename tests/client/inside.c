@@ -49,6 +49,16 @@ size_t inside_most_open_here(hh_client *client)
     return most;
 }
 
+void inside_lock(hh_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+}
+
+void inside_unlock(hh_client *client)
+{
+    pthread_mutex_unlock(&client->mutex);
+}
+
 size_t inside_exchange_bytes(void)
 {
     return sizeof(hh_exchange);

@@ -20,6 +20,9 @@ int inside_idle_is_dead(hh_client *client);
 
 /* The most connections any origin has open, dials included. */
 size_t inside_most_open_here(hh_client *client);
+/* Holds the client's lock, as a call under way does. */
+void inside_lock(hh_client *client);
+void inside_unlock(hh_client *client);
 /* What a queued exchange costs. */
 size_t inside_exchange_bytes(void);
 

@@ -30,7 +30,8 @@ typedef struct scenario {
     unsigned questions;
     int pushes;
     int has_trace;
-    int blocks; /* hh_send */
+    int blocks;       /* hh_send */
+    int by_a_channel; /* hh_channel_next */
 } scenario;
 
 typedef struct outcome {
@@ -67,22 +68,26 @@ static void react(hh_client *client, const hh_event *event)
         hh_cancel(client, event->id);
 }
 
+static void take_event(hh_client *client, const hh_event *event, outcome *out)
+{
+    out->after += out->terminals > 0;
+    if (event->type == HH_EVENT_BODY)
+        take_body(out, event->body);
+    if (event->type == HH_EVENT_DONE || event->type == HH_EVENT_ERROR) {
+        out->terminals++;
+        out->ended = event->error != NULL ? event->error->code : HH_OK;
+        if (event->error == NULL && out->length == 0)
+            take_body(out, hh_response_body(event->response));
+    }
+    react(client, event);
+    hh_event_release(client, event);
+}
+
 static void take(hh_client *client, outcome *out)
 {
     const hh_event *event;
-    while ((event = hh_next_event(client)) != NULL) {
-        out->after += out->terminals > 0;
-        if (event->type == HH_EVENT_BODY)
-            take_body(out, event->body);
-        if (event->type == HH_EVENT_DONE || event->type == HH_EVENT_ERROR) {
-            out->terminals++;
-            out->ended = event->error != NULL ? event->error->code : HH_OK;
-            if (event->error == NULL && out->length == 0)
-                take_body(out, hh_response_body(event->response));
-        }
-        react(client, event);
-        hh_event_release(client, event);
-    }
+    while ((event = hh_next_event(client)) != NULL)
+        take_event(client, event, out);
 }
 
 static void run_events(hh_client *client, hh_request *request, outcome *out)
@@ -109,6 +114,24 @@ static void run_blocking(hh_client *client, hh_request *request, outcome *out)
     if (response != NULL)
         take_body(out, hh_response_body(response));
     hh_response_destroy(response);
+}
+
+static void run_channel(hh_client *client, hh_request *request, outcome *out)
+{
+    hh_channel *channel = NULL;
+    const hh_event *event;
+    out->made = hh_channel_open(client, request, &channel, NULL);
+    if (out->made != HH_OK)
+        return;
+    int64_t until = clock_ms() + 8000;
+    /* A failing wait is begun again. */
+    for (hh_status status = HH_OK; status != HH_ERR_STATE && clock_ms() < until;) {
+        status = hh_channel_next(channel, &event);
+        if (status == HH_OK)
+            take_event(client, event, out);
+    }
+    out->is_hung = out->terminals == 0;
+    hh_channel_close(channel);
 }
 
 static int64_t patience_ms = 2000;
@@ -150,6 +173,8 @@ static outcome run(const scenario *of, const char *url)
         out.made = prepare(of, request);
     if (out.made == HH_OK && of->blocks)
         run_blocking(client, request, &out);
+    else if (out.made == HH_OK && of->by_a_channel)
+        run_channel(client, request, &out);
     else if (out.made == HH_OK)
         run_events(client, request, &out);
     out.is_balanced = inside_pool_balances(client);
@@ -209,7 +234,7 @@ static const peer_step plain[] = {READ, SEND(OK_HELLO), LOOP};
 static const peer_step leading[] = {READ, SEND(LEADS), READ, SEND(OK_HELLO), LOOP};
 static const peer_step chunked[] = {READ, SEND(CHUNKED), LOOP};
 
-#define SCENARIOS 7
+#define SCENARIOS 9
 
 static void fill(scenario list[SCENARIOS], peer_step gzip_script[3])
 {
@@ -226,6 +251,11 @@ static void fill(scenario list[SCENARIOS], peer_step gzip_script[3])
                          .questions = HH_ASK_REDIRECT | HH_ASK_RESOLVE,
                          .has_trace = 1};
     list[6] = (scenario){.name = "blocking", .script = plain, .blocks = 1};
+    list[7] = list[4];
+    list[7].name = "channel, push";
+    list[8] = list[5];
+    list[8].name = "channel, asked";
+    list[7].by_a_channel = list[8].by_a_channel = 1;
 }
 
 static void test_each_allocation(void **state)

@@ -4,7 +4,10 @@
 #include "whole.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "support/prng.h"
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -134,6 +138,64 @@ static void test_every_call_makes_its_work_visible(void **state)
     hh_request_destroy(request);
     hh_client_destroy(client);
     peer_stop(server);
+}
+
+static int is_readable(hh_client *client)
+{
+    struct pollfd one = {.fd = hh_client_fd(client), .events = POLLIN};
+    return poll(&one, 1, 0) == 1;
+}
+
+/* Steps until the descriptor has nothing to say. */
+static void fall_silent(hh_client *client)
+{
+    int64_t until = clock_ms() + 5000;
+    while (is_readable(client)) {
+        assert_true(clock_ms() < until);
+        whole_step(client, 0);
+    }
+}
+
+/* An event that no step has queued makes the descriptor readable at once. */
+static void test_events_outside_a_step_show(void **state)
+{
+    (void)state;
+    peer *slow = peer_of(SCRIPT(READ, WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, "http://asked.example/");
+    assert_int_equal(hh_request_set_questions(request, HH_ASK_RESOLVE), HH_OK);
+    answer asked = {.id = 0}, cancelled = {.id = 0}, closed = {.id = 0};
+    fall_silent(client);
+    whole_submit(client, request, &asked); /* asks at once */
+    assert_true(is_readable(client));
+    whole_take(client);
+    assert_string_equal(asked.events, "A");
+    hh_request_destroy(request);
+
+    request = whole_request(client, NULL, peer_url(slow, "/"));
+    whole_submit(client, request, &cancelled);
+    whole_submit(client, request, &closed);
+    whole_until_requests(client, slow, 2);
+    fall_silent(client);
+    hh_answer_data no = {.size = sizeof no, .verdict = HH_ANSWER_NO};
+    assert_int_equal(hh_answer(client, asked.id, &no), HH_OK);
+    assert_true(is_readable(client));
+    fall_silent(client);
+    assert_failed(&asked, HH_ERR_RESOLVE, HH_PHASE_RESOLVE, "no address");
+    assert_int_equal(hh_cancel(client, cancelled.id), HH_OK);
+    assert_true(is_readable(client));
+    fall_silent(client);
+    assert_failed(&cancelled, HH_ERR_CANCELLED, HH_PHASE_NONE, NULL);
+    hh_client_close(client);
+    assert_true(is_readable(client));
+    fall_silent(client);
+    assert_failed(&closed, HH_ERR_CLIENT_CLOSED, HH_PHASE_NONE, NULL);
+    answer_clear(&asked);
+    answer_clear(&cancelled);
+    answer_clear(&closed);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(slow);
 }
 
 /* With nothing to do the descriptor is silent, and waiting costs no steps. */
@@ -275,15 +337,108 @@ static void test_fork(void **state)
     peer_stop(server);
 }
 
+/* Every call in the child of a fork; none may wait for a lock that never comes free. */
+static int calls_after_fork(hh_client *client, hh_request *request, hh_id id)
+{
+    hh_answer_data yes = {.size = sizeof yes};
+    hh_client_stats stats = {.size = sizeof stats};
+    hh_request *own = NULL;
+    hh_response *response = NULL;
+    size_t taken = 0;
+    char memory[8];
+    int is_well =
+        hh_request_create(client, "GET", "http://127.0.0.1/", &own) == HH_OK &&
+        hh_submit(client, own, NULL, NULL) == HH_ERR_CLIENT_CLOSED &&
+        hh_send(client, request, &response, NULL) == HH_ERR_CLIENT_CLOSED &&
+        hh_client_step(client, -1) == HH_ERR_CLIENT_CLOSED && hh_next_event(client) == NULL &&
+        hh_cancel(client, id) == HH_ERR_STATE && hh_answer(client, id, &yes) == HH_ERR_STATE &&
+        hh_body_push(client, id, hh_slice_of("x"), HH_BODY_LAST, &taken) == HH_ERR_STATE &&
+        hh_set_sink(client, id, memory, sizeof memory) == HH_ERR_STATE &&
+        hh_client_pending(client) == 0;
+    hh_client_get_stats(client, &stats);
+    hh_client_close(client);
+    hh_client_destroy(client);
+    hh_request_destroy(own);
+    hh_request_destroy(request);
+    return is_well && stats.exchanges_started == 0 ? 0 : 1;
+}
+
+static void assert_child_is_well(hh_client *client, hh_request *request, hh_id id)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        _exit(calls_after_fork(client, request, id));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+typedef struct caller {
+    hh_client *client;
+    hh_request *request;
+    atomic_int is_over;
+} caller;
+
+static void *send_until_over(void *argument)
+{
+    caller *self = argument;
+    while (!atomic_load(&self->is_over)) {
+        hh_response *response = NULL;
+        if (hh_send(self->client, self->request, &response, NULL) != HH_OK)
+            return self;
+        hh_response_destroy(response);
+    }
+    return NULL;
+}
+
+/* The fork falls into another thread's call: first for certain, then wherever it may. */
+static void test_fork_amid_calls(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP)),
+         *slow = peer_of(SCRIPT(READ, WAIT_CLOSE));
+    hh_client *client = whole_client(NULL);
+    caller other = {.client = client};
+    other.request = whole_request(client, NULL, peer_url(server, "/"));
+    hh_request *request = whole_request(client, NULL, peer_url(slow, "/"));
+    answer got = {.id = 0};
+    whole_submit(client, request, &got);
+    inside_lock(client);
+    assert_child_is_well(client, request, got.id);
+    inside_unlock(client);
+    pthread_t thread;
+    void *failed = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, send_until_over, &other), 0);
+    for (int i = 0; i < 30; i++)
+        assert_child_is_well(client, request, got.id);
+    atomic_store(&other.is_over, 1);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_int_equal(hh_cancel(client, got.id), HH_OK);
+    whole_drain(client);
+    answer_clear(&got);
+    assert_at_rest(client);
+    hh_request_destroy(request);
+    hh_request_destroy(other.request);
+    hh_client_destroy(client);
+    peer_stop(server);
+    peer_stop(slow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sleeping_on_the_descriptor),
         cmocka_unit_test(test_every_call_makes_its_work_visible),
+        cmocka_unit_test(test_events_outside_a_step_show),
         cmocka_unit_test(test_idle_client_is_silent),
         cmocka_unit_test(test_signal_cuts_a_step_short),
         cmocka_unit_test(test_fast_connection_starves_no_other),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_fork_amid_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
