@@ -33,37 +33,50 @@ struct hhpy_receiver {
     hhpy_after (*on_event)(hhpy_receiver *receiver, const hh_event *event);
 };
 
+/* How a receiver wakes who waits for it: at once, where the engine is called by the loop and no
+ * task runs; else by the loop's call_soon. */
+typedef enum hhpy_wake { HHPY_WAKE_SOON, HHPY_WAKE_NOW } hhpy_wake;
+
 struct hhpy_engine {
     PyObject_HEAD hhpy_state *state;
-    hh_client *client;   /* NULL: closed */
-    PyObject *loop;      /* NULL: unbound */
-    PyObject *call_soon; /* of the loop */
+    hh_client *client; /* NULL: destroyed */
+    PyObject *loop;    /* NULL: unbound */
     hhpy_receiver *flying;
     size_t flying_count;
-    bool is_stepping;
-    bool step_without_gil; /* the last step was long, so the next lets other threads run */
-    bool logs;             /* the logger wants a line for each request; looked at once a step */
+    unsigned forks; /* of this process and its ancestors when it was made */
+    unsigned busy;  /* calls into the client under way: it can't be destroyed yet */
+    hhpy_wake wake;
+    bool is_closed;
+    bool steps_without_gil; /* the last step was long, so the next lets other threads run */
+    bool logs;              /* the logger wants a line for each request; looked at once a step */
 };
 
 /* An unbound engine over a client made with `options`. */
 hhpy_engine *hhpy_engine_new(hhpy_state *state, const hh_client_options *options);
 
+/* Whether a parent process made it: then it can only be dropped. */
+bool hhpy_engine_is_inherited(const hhpy_engine *engine);
+
+/* Around calls that release the GIL: in between the client stays, even if another thread closes it.
+ */
+void hhpy_engine_enter(hhpy_engine *engine);
+void hhpy_engine_leave(hhpy_engine *engine);
+
 /* Binds to the running loop. RuntimeError: none is running, or another living loop has requests
  * here. 0 at once when bound to it already. */
 int hhpy_engine_bind(hhpy_engine *engine);
-/* The loop that runs in this thread, borrowed; NULL without an exception when none does. */
+/* The loop that runs in this thread, a new reference; NULL without an exception when none does. */
 PyObject *hhpy_running_loop(hhpy_state *state);
 
-/* Sends; the engine must be bound. On success the receiver is in flight. HH_ERR_CLIENT_CLOSED is
- * left to the caller (a forked child makes a new engine), so the status comes back and nothing is
- * raised. */
+/* Sends; the engine must be bound. On success the receiver is in flight. Raises nothing. */
 hh_status hhpy_engine_submit(hhpy_engine *engine, hh_request *request, hhpy_receiver *receiver);
 /* Asks for the end of a receiver's exchange; its terminal event comes as ever. */
 void hhpy_engine_cancel(hhpy_engine *engine, const hhpy_receiver *receiver);
 void hhpy_engine_release(hhpy_engine *engine, const hh_event *event);
 
-/* Cancels what is in flight, hands out every terminal event, leaves the loop, destroys the client.
- * Twice is fine. */
+/* Ends what is in flight with HH_ERR_CLIENT_CLOSED, hands out every terminal event, leaves the
+ * loop, destroys the client. Events that were kept are void from then on (`client` is NULL). From
+ * another thread than that of its running loop, the loop does it soon. Twice is fine. */
 int hhpy_engine_close(hhpy_engine *engine);
 
 #endif

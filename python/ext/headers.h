@@ -29,4 +29,9 @@ uint64_t hhpy_headers_version(PyObject *headers);
 /* Whether there is a field of that name, in any letter case. */
 bool hhpy_headers_has(PyObject *headers, hh_slice name);
 
+/* Replaces every field of that name by one; appends it when there is none. `value` a str. */
+int hhpy_headers_set(PyObject *headers, const char *name, PyObject *value);
+/* For each name in `other`, its fields replace those of `headers`. Both must be Headers. */
+int hhpy_headers_override(PyObject *headers, PyObject *other);
+
 #endif

@@ -43,10 +43,13 @@
     X(is_running)                                                                                  \
     X(create_future)                                                                               \
     X(set_result)                                                                                  \
+    X(GET)                                                                                         \
     X(done)                                                                                        \
     X(context)                                                                                     \
     X(read)                                                                                        \
     X(encode)                                                                                      \
+    X(pending)                                                                                     \
+    X(want_body)                                                                                   \
     X(_perform)
 
 typedef enum hhpy_keyword {
@@ -63,36 +66,46 @@ typedef enum hhpy_keyword {
     X(make_error)       /* (code, category, phase, processed, message, request) -> exception */    \
     X(HTTPStatusError)  /* class (message, *, request, response) */                                \
     X(InvalidURL)       /* class (message) */                                                      \
+    X(basic_auth_field) /* ((user, password)) -> str: the value of Authorization */                \
     X(encode_multipart) /* (data, files) -> (content_type: str, body: bytes) */                    \
     X(json_dumps)       /* (object) -> str or bytes; the default */                                \
     X(json_loads)       /* (str or bytes) -> object; the default */                                \
     X(get_running_loop) /* () -> loop or None: asyncio's own */                                    \
     X(CancelledError)   /* class: asyncio's own */                                                 \
-    X(log_done)         /* (call's method, url, response or exception) -> None; see engine.h */    \
-    X(logger)           /* the logging.Logger "hyperhttp" */                                       \
+    X(logs_requests)    /* () -> bool: whether log_done wants to be called */                      \
+    X(log_done)         /* (method, url, response or exception) -> None: one line in the log */    \
+    X(invalid_state)    /* (message) -> exception: asyncio.InvalidStateError */                    \
     X(warn_unclosed)    /* (object) -> None: issues the ResourceWarning */
 
+/* The types the module makes. */
+#define HHPY_TYPES(X)                                                                              \
+    X(engine_type)                                                                                 \
+    X(client_type)                                                                                 \
+    X(verb_type)                                                                                   \
+    X(call_type)                                                                                   \
+    X(ready_type)                                                                                  \
+    X(exchange_type)                                                                               \
+    X(channel_type)                                                                                \
+    X(batch_type)                                                                                  \
+    X(request_type)                                                                                \
+    X(response_type)                                                                               \
+    X(headers_type)                                                                                \
+    X(headers_iterator_type)                                                                       \
+    X(url_type)                                                                                    \
+    X(timeout_type)                                                                                \
+    X(timings_type)
+
 typedef struct hhpy_state {
-    PyTypeObject *engine_type;
-    PyTypeObject *client_type;
-    PyTypeObject *verb_type;
-    PyTypeObject *call_type;
-    PyTypeObject *ready_type;
-    PyTypeObject *exchange_type;
-    PyTypeObject *channel_type;
-    PyTypeObject *batch_type;
-    PyTypeObject *request_type;
-    PyTypeObject *response_type;
-    PyTypeObject *headers_type;
-    PyTypeObject *headers_iterator_type;
-    PyTypeObject *url_type;
-    PyTypeObject *timeout_type;
+#define X(type) PyTypeObject *type;
+    HHPY_TYPES(X)
+#undef X
     PyObject *keywords[HHPY_KEYWORD_COUNT]; /* interned */
     struct {
 #define X(name) PyObject *name;
         HHPY_NAMES(X)
 #undef X
-    } names; /* interned */
+    } names;                   /* interned */
+    PyObject *context_keyword; /* ("context",), for call_soon */
     struct {
 #define X(name) PyObject *name;
         HHPY_REGISTERED(X)

@@ -1,11 +1,12 @@
 /*
- * channel.c - hyperhttp/channel.h: one exchange's events in a queue of its own, and a blocking wait
- * for them.
+ * channel.c - hyperhttp/channel.h: the events of one exchange, or of several, in a queue of their
+ * own, and a blocking wait for them.
  *
- * The exchange delivers here instead of into the client's queue, so what a slow reader leaves is
- * seen by nobody else; its credit bounds it. Who waits and who drives: driver.h. Invariants, under
- * the client's lock: the sleeper is served while the queue isn't empty or the last event is out; an
- * exchange points to its channel until that is closed; a client's channels are all in its list.
+ * Its exchanges deliver here instead of into the client's queue, so what a slow reader leaves is
+ * seen by nobody else; their credit bounds it. Who waits and who drives: driver.h. Invariants,
+ * under the client's lock: the sleeper is served while the queue isn't empty or the last event is
+ * out; an exchange points to its channel until that is closed; a client's channels are all in its
+ * list.
  */
 #include "base/failure.h"
 #include "base/memory.h"
@@ -14,11 +15,12 @@
 
 struct hh_channel {
     hh_client *client; /* NULL once it is destroyed */
-    hh_id id;
-    hh_link link; /* in client->channels */
+    hh_id id;          /* of the first exchange */
+    hh_link link;      /* in client->channels */
     hh_sleeper sleeper;
     hh_list events;
-    bool is_over;      /* the terminal event is in the caller's hands */
+    bool has_several;  /* exchanges were added */
+    size_t pending;    /* exchanges whose terminal event isn't in the caller's hands */
     bool is_abandoned; /* closed in a child after fork, where it goes with its client */
 };
 
@@ -51,6 +53,54 @@ static void destroy(hh_channel *channel)
     hh__free(channel);
 }
 
+hh_status hh_channel_create(hh_client *client, hh_channel **out)
+{
+    hh_channel *channel;
+    if (client == NULL || out == NULL)
+        return HH_ERR_INVALID_ARGUMENT;
+    if (!hh__client_lock(client))
+        return HH_ERR_CLIENT_CLOSED;
+    hh_status status = create(client, &channel);
+    if (status == HH_OK) {
+        hh__list_push_back(&client->channels, &channel->link);
+        *out = channel;
+    }
+    pthread_mutex_unlock(&client->mutex);
+    return status;
+}
+
+static hh_status add(hh_channel *channel, hh_request *request, void *tag, hh_id *id)
+{
+    hh_exchange *exchange;
+    hh_status status = hh__client_admit(channel->client, request, &exchange);
+    if (status != HH_OK)
+        return status;
+    exchange->channel = channel;
+    exchange->tag = tag;
+    *id = exchange->id;
+    channel->has_several = channel->id != 0;
+    if (!channel->has_several)
+        channel->id = exchange->id;
+    channel->pending++;
+    channel->sleeper.is_served = !hh__list_is_empty(&channel->events);
+    hh__exchange_begin(exchange);
+    return HH_OK;
+}
+
+hh_status hh_channel_add(hh_channel *channel, hh_request *request, void *tag, hh_id *id)
+{
+    hh_id made;
+    if (channel == NULL)
+        return HH_ERR_INVALID_ARGUMENT;
+    if (channel->client == NULL || !hh__client_lock(channel->client))
+        return HH_ERR_CLIENT_CLOSED;
+    hh_status status = add(channel, request, tag, &made);
+    pthread_mutex_unlock(&channel->client->mutex);
+    if (status == HH_OK && id != NULL)
+        *id = made;
+    return status;
+}
+
 hh_status hh_channel_open(hh_client *client, hh_request *request, hh_channel **out, hh_error *error)
 {
     hh_channel *channel;
@@ -59,18 +109,15 @@ hh_status hh_channel_open(hh_client *client, hh_request *request, hh_channel **o
     if (!hh__client_lock(client))
         return hh__fail(error, HH_ERR_CLIENT_CLOSED, HH_PHASE_NONE,
                         "the client belongs to the process this one was forked from");
-    hh_exchange *exchange;
+    hh_id id;
     hh_status status = create(client, &channel);
     if (status == HH_OK) {
-        status = hh__client_admit(client, request, &exchange);
+        status = add(channel, request, NULL, &id);
         if (status != HH_OK)
             destroy(channel);
     }
     if (status == HH_OK) {
-        exchange->channel = channel;
-        channel->id = exchange->id;
         hh__list_push_back(&client->channels, &channel->link);
-        hh__exchange_begin(exchange);
         *out = channel;
     } else {
         hh__fail(error, status, HH_PHASE_NONE, "the request can't be sent: %s",
@@ -98,8 +145,9 @@ static hh_event_node *pull(hh_channel *channel)
         hh__events_release(events, &channel->client->buffers, node);
         node = NULL;
     }
-    channel->is_over = node != NULL && is_terminal(node);
-    channel->sleeper.is_served = channel->is_over || !hh__list_is_empty(&channel->events);
+    if (node != NULL && is_terminal(node))
+        channel->pending--;
+    channel->sleeper.is_served = channel->pending == 0 || !hh__list_is_empty(&channel->events);
     return node;
 }
 
@@ -107,7 +155,7 @@ static hh_status next(hh_channel *channel, hh_event_node **node)
 {
     hh_status status = HH_OK;
     while (status == HH_OK) {
-        if (channel->is_over)
+        if (channel->pending == 0)
             return HH_ERR_STATE;
         *node = pull(channel);
         if (*node != NULL)
@@ -137,7 +185,7 @@ hh_id hh_channel_id(const hh_channel *channel)
     return channel->id;
 }
 
-/* Drops what nobody pulled. Of the exchange nothing is left then, unless its terminal event is in
+/* Drops what nobody pulled. Of an exchange nothing is left then, unless its terminal event is in
  * the caller's hands. */
 static void drop_events(hh_channel *channel)
 {
@@ -151,19 +199,48 @@ static void drop_events(hh_channel *channel)
     }
 }
 
+/* The channel's next exchange from slot *index on, or NULL. */
+static hh_exchange *find_own(const hh_channel *channel, uint32_t *index)
+{
+    const hh_exchange_table *table = &channel->client->table;
+    while (*index < table->capacity) {
+        hh_exchange *exchange = table->slots[(*index)++].exchange;
+        if (exchange != NULL && exchange->channel == channel)
+            return exchange;
+    }
+    return NULL;
+}
+
+static void cancel_own(hh_channel *channel)
+{
+    hh_exchange *exchange;
+    uint32_t index = 0;
+    hh__loop_refresh(channel->client->loop); /* others may begin by what these leave */
+    while ((exchange = find_own(channel, &index)) != NULL)
+        if (exchange->state != HH_EXCHANGE_FINISHED)
+            hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%s was given up",
+                              hh__exchange_show_url(exchange).text);
+}
+
+/* Exchanges whose terminal event the caller still holds stay until it is released. */
+static void disown(hh_channel *channel)
+{
+    hh_exchange *exchange;
+    uint32_t index = 0;
+    while ((exchange = find_own(channel, &index)) != NULL)
+        exchange->channel = NULL;
+}
+
 static void leave_client(hh_channel *channel)
 {
-    hh_client *client = channel->client;
-    hh_exchange *exchange = hh__client_find(client, channel->id);
-    if (exchange != NULL && exchange->state != HH_EXCHANGE_FINISHED) {
-        hh__loop_refresh(client->loop); /* others may begin by what this one leaves */
-        hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%s was given up",
-                          hh__exchange_show_url(exchange).text);
-    }
+    hh_exchange *only = hh__client_find(channel->client, channel->id);
+    if (channel->pending > 0)
+        cancel_own(channel);
     drop_events(channel);
-    exchange = hh__client_find(client, channel->id);
-    if (exchange != NULL)
-        exchange->channel = NULL;
+    if (channel->has_several)
+        disown(channel);
+    else if (only != NULL && hh__client_find(channel->client, channel->id) == only)
+        only->channel = NULL;
     hh__list_remove(&channel->link);
 }
 
