@@ -143,9 +143,11 @@ static int add_field(hh_request *request, hh_field field)
 static int add_own(hh_request *request, const hhpy_draft *draft)
 {
     Py_ssize_t count = draft->own != NULL ? hhpy_headers_count(draft->own) : 0;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (add_field(request, hhpy_headers_at(draft->own, i)) < 0)
+    for (Py_ssize_t i = 0; i < count; i++) {
+        hh_field field = hhpy_headers_at(draft->own, i);
+        if (!is_length_of_stream(draft, field.name) && add_field(request, field) < 0)
             return -1;
+    }
     return 0;
 }
 
@@ -506,7 +508,7 @@ int hhpy_request_build_from(hhpy_client *client, PyObject *object, hhpy_built *o
     PyObject *url = hhpy_url_text(client->state, given->url);
     if (url == NULL)
         return -1;
-    hhpy_draft draft = {.own = given->headers};
+    hhpy_draft draft = {.own = given->headers, .content = given->content};
     hhpy_built built = {.request = create(client, given->method, url)};
     if (built.request == NULL || add_own(built.request, &draft) < 0 ||
         set_bounds(client->state, &bounds, built.request) < 0 ||
