@@ -1,4 +1,4 @@
-"""Bodies in pieces: bytes of one size, text, lines. Each takes pieces by `feed` and ends by `flush`.
+"""Bodies in pieces: bytes of one size, text, lines. Pieces go in by `feed`; `flush` ends it.
 
 No input or output, and nothing asynchronous: Response, SyncResponse and the streams all use it.
 """

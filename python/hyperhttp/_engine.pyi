@@ -68,7 +68,7 @@ class ResponseBase:
         headers: HeaderTypes | None = None,
         content: bytes | str | None = None,
         text: str | None = None,
-        json: Any = ...,
+        json: Any = None,
         request: Request | None = None,
         url: URLTypes | None = None,
         reason: str | None = None,
