@@ -1,11 +1,8 @@
-"""Fixtures of the end-to-end tests: the command, the scripted peer, a real nginx."""
+"""Fixtures of the end-to-end tests: the command; those shared with others are in tests/support."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from peer import Peer  # noqa: E402
-
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from fixtures import closed_port, nginx, other_peer, peer  # noqa: E402, F401
 
 
 @dataclass
@@ -77,120 +73,3 @@ def hyperhttp() -> Command:
     if not binary.exists():
         pytest.fail(f"{binary} is missing: run make build, or set HYPERHTTP_BIN")
     return Command(binary.resolve())
-
-
-@pytest.fixture
-def peer():
-    made = Peer().start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def other_peer():
-    made = Peer().start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@dataclass
-class Nginx:
-    root: Path
-    port: int
-    tls_port: int
-    certificate: Path
-
-    def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def tls_url(self, path: str = "/") -> str:
-        return f"https://localhost:{self.tls_port}{path}"
-
-
-NGINX_CONFIGURATION = """
-daemon off;
-master_process off;
-pid {base}/pid;
-error_log {base}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path {base}/body;
-    proxy_temp_path {base}/proxy;
-    fastcgi_temp_path {base}/fastcgi;
-    uwsgi_temp_path {base}/uwsgi;
-    scgi_temp_path {base}/scgi;
-    default_type text/plain;
-    gzip on;
-    gzip_types *;
-    keepalive_requests 100000;
-    server {{
-        listen 127.0.0.1:{port};
-        listen 127.0.0.1:{tls_port} ssl;
-        ssl_certificate {base}/cert.pem;
-        ssl_certificate_key {base}/key.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        root {base}/root;
-    }}
-}}
-"""
-
-
-def make_certificate(base: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "30", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        + ["-keyout", str(base / "key.pem"), "-out", str(base / "cert.pem")],
-        check=True,
-        capture_output=True,
-    )
-
-
-def wait_until_listening(process: subprocess.Popen, port: int) -> None:
-    while process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            return
-        except ConnectionRefusedError:
-            continue
-    pytest.fail("nginx ended: " + (process.stderr.read() or b"").decode())
-
-
-@pytest.fixture(scope="session")
-def nginx(tmp_path_factory) -> Nginx:
-    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-    if program is None:
-        pytest.fail("nginx is missing: install the package nginx")
-    base = tmp_path_factory.mktemp("nginx")
-    (base / "root").mkdir()
-    made = Nginx(base / "root", free_port(), free_port(), base / "cert.pem")
-    make_certificate(base)
-    (base / "conf").write_text(
-        NGINX_CONFIGURATION.format(base=base, port=made.port, tls_port=made.tls_port)
-        + ("" if os.geteuid() != 0 else "\nuser root;\n")
-    )
-    process = subprocess.Popen(
-        [program, "-p", str(base), "-c", str(base / "conf"), "-e", str(base / "error.log")],
-        stderr=subprocess.PIPE,
-    )
-    try:
-        wait_until_listening(process, made.port)
-        yield made
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)

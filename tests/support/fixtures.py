@@ -1,0 +1,134 @@
+"""Fixtures that more than one suite uses: the scripted peer, a real nginx, ports.
+
+A conftest.py imports those it wants by name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from peer import Peer
+
+
+@pytest.fixture
+def peer():
+    made = Peer().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def other_peer():
+    made = Peer().start()
+    yield made
+    made.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port nobody listens on."""
+    return free_port()
+
+
+@dataclass
+class Nginx:
+    root: Path
+    port: int
+    tls_port: int
+    certificate: Path
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def tls_url(self, path: str = "/") -> str:
+        return f"https://localhost:{self.tls_port}{path}"
+
+
+NGINX_CONFIGURATION = """
+daemon off;
+master_process off;
+pid {base}/pid;
+error_log {base}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path {base}/body;
+    proxy_temp_path {base}/proxy;
+    fastcgi_temp_path {base}/fastcgi;
+    uwsgi_temp_path {base}/uwsgi;
+    scgi_temp_path {base}/scgi;
+    default_type text/plain;
+    gzip on;
+    gzip_types *;
+    keepalive_requests 100000;
+    server {{
+        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{tls_port} ssl;
+        ssl_certificate {base}/cert.pem;
+        ssl_certificate_key {base}/key.pem;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        root {base}/root;
+    }}
+}}
+"""
+
+
+def make_certificate(base: Path, *more_names: str) -> None:
+    """Writes cert.pem, which signs itself, and key.pem, for localhost and `more_names`."""
+    names = ["DNS:localhost", "IP:127.0.0.1", *(f"DNS:{name}" for name in more_names)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        + ["-nodes", "-days", "30", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=" + ",".join(names)]
+        + ["-keyout", str(base / "key.pem"), "-out", str(base / "cert.pem")],
+        check=True,
+        capture_output=True,
+    )
+
+
+def wait_until_listening(process: subprocess.Popen, port: int) -> None:
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return
+        except ConnectionRefusedError:
+            continue
+    pytest.fail("nginx ended: " + (process.stderr.read() or b"").decode())
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory) -> Nginx:
+    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    if program is None:
+        pytest.fail("nginx is missing: install the package nginx")
+    base = tmp_path_factory.mktemp("nginx")
+    (base / "root").mkdir()
+    made = Nginx(base / "root", free_port(), free_port(), base / "cert.pem")
+    make_certificate(base)
+    (base / "conf").write_text(
+        NGINX_CONFIGURATION.format(base=base, port=made.port, tls_port=made.tls_port)
+        + ("" if os.geteuid() != 0 else "\nuser root;\n")
+    )
+    process = subprocess.Popen(
+        [program, "-p", str(base), "-c", str(base / "conf"), "-e", str(base / "error.log")],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_until_listening(process, made.port)
+        yield made
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
