@@ -140,6 +140,15 @@ static int add_field(hh_request *request, hh_field field)
     return -1;
 }
 
+/* The length of a body that is yet to be pushed: who opens the exchange declares it. */
+static bool is_length_of_stream(const hhpy_draft *draft, hh_slice name)
+{
+    static const char length[] = "content-length";
+    return draft->content != NULL && !PyBytes_Check(draft->content) &&
+           name.length == sizeof length - 1 &&
+           PyOS_mystrnicmp(name.data, length, sizeof length - 1) == 0;
+}
+
 static int add_own(hh_request *request, const hhpy_draft *draft)
 {
     Py_ssize_t count = draft->own != NULL ? hhpy_headers_count(draft->own) : 0;
