@@ -15,42 +15,15 @@ import argparse
 import json
 import os
 import pathlib
-import platform
-import re
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results"
-SERVER_CORE, CLIENT_CORE = 1, 0
-JSON_BODY = (
-    '{"id":12345,"name":"hyperhttp benchmark","tags":["a","b","c"],'
-    '"nested":{"x":1,"y":2,"z":3},"ok":true,"note":"some 130 bytes here"}'
-)
-GIB = 1 << 30
+from harness import RESULTS, ROOT, Server, machine, run_timed, run_wrk, spread
 
-NGINX_CONF = """
-daemon off; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log crit;
-worker_rlimit_nofile 65536;
-events {{ worker_connections 30000; }}
-http {{
-  access_log off; sendfile on; keepalive_requests 1000000000; keepalive_timeout 75;
-  client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
-  uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
-  ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
-  server {{ listen 127.0.0.1:{plain} backlog=16384; {locations} }}
-  server {{ listen 127.0.0.1:{tls} ssl backlog=16384; ssl_session_tickets on;
-           ssl_session_cache shared:a:10m; {locations} }}
-  server {{ listen 127.0.0.1:{tls_full} ssl backlog=16384; ssl_session_tickets off;
-           ssl_session_cache off; {locations} }}
-}}
-"""
+GIB = 1 << 30
 
 
 @dataclass
@@ -83,73 +56,6 @@ class Section:
     rows: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-class Server:
-    """nginx on the server's core, plain and TLS, with a small JSON answer and a file of 1 GiB."""
-
-    def __init__(self, folder: pathlib.Path, big_bytes: int) -> None:
-        self.folder = folder
-        self.plain, self.tls, self.tls_full = free_ports(3)
-        (folder / "www").mkdir()
-        with open(folder / "www" / "big", "wb") as big:
-            big.truncate(big_bytes)
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj",
-             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-            check=True, stderr=subprocess.DEVNULL)
-        locations = (
-            "location = /json { default_type application/json; return 200 '%s'; } "
-            "location / { root %s/www; }" % (JSON_BODY, folder))
-        (folder / "nginx.conf").write_text(NGINX_CONF.format(
-            dir=folder, plain=self.plain, tls=self.tls, tls_full=self.tls_full, locations=locations))
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), "nginx", "-c", folder / "nginx.conf"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wait()
-
-    def wait(self) -> None:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.plain)) == 0:
-                    return
-            if self.process.poll() is not None:
-                raise SystemExit(f"nginx ended at once: see {self.folder}/error.log")
-            time.sleep(0.02)
-        raise SystemExit("nginx doesn't answer")
-
-    def url(self, port: int, path: str) -> str:
-        scheme = "http" if port == self.plain else "https"
-        return f"{scheme}://127.0.0.1:{port}{path}"
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
-def run_timed(command: list[str], env: dict[str, str]) -> tuple[str, float, float, int]:
-    """Runs a client on its core: output, wall seconds, CPU seconds, peak RSS in KiB."""
-    started = time.monotonic()
-    process = subprocess.Popen(["taskset", "-c", str(CLIENT_CORE), *command], stdout=subprocess.PIPE,
-                               text=True, env={**os.environ, **env})
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}: {output}")
-    return output, time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
-
-
 class Bench:
     def __init__(self, build: pathlib.Path, server: Server, quick: bool) -> None:
         self.build, self.server, self.quick = build, server, quick
@@ -165,13 +71,8 @@ class Bench:
                       result["bytes"], rss)
 
     def wrk(self, url: str, connections: int, seconds: int, *extra: str) -> Sample:
-        output, wall, cpu, rss = run_timed(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", *extra, url], self.env)
-        done = int(re.search(r"(\d+) requests in", output).group(1))
-        number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()
-        p99 = float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
-        took = float(re.search(r"requests in ([\d.]+)s", output).group(1))
-        return Sample(done, took, cpu, p99, 0, rss)
+        found = run_wrk(url, connections, seconds, *extra)
+        return Sample(int(found["requests"]), found["seconds"], found["cpu"], found["p99_us"])
 
     def curl(self, count: int, *arguments: object) -> Sample:
         _, wall, cpu, rss = run_timed(
@@ -247,10 +148,6 @@ class Bench:
         return numbers
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
-
-
 def ratios(row: dict[str, list[Sample]], peer: str, what: str) -> list[float]:
     pairs = zip(row["hyperhttp"], row[peer], strict=True)
     return [getattr(ours, what) / getattr(theirs, what) for ours, theirs in pairs]
@@ -271,15 +168,6 @@ def table(section: Section) -> list[str]:
                 f"{'' if ours else spread(ratios(row, client, 'cpu_us'))} | "
                 f"{'' if ours else spread(ratios(row, client, 'rate'))} |")
     return [*lines, ""]
-
-
-def machine() -> str:
-    model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    versions = [subprocess.run(c, capture_output=True, text=True, check=False) for c in
-                (["nginx", "-v"], ["wrk", "-v"], ["curl", "--version"], ["openssl", "version"])]
-    first = [((v.stdout or v.stderr).splitlines() or ["?"])[0] for v in versions]
-    return (f"{model.group(1) if model else '?'}, {os.cpu_count()} cores, Linux {platform.release()}; "
-            + "; ".join(first))
 
 
 def plot(section: Section) -> None:
