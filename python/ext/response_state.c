@@ -154,6 +154,7 @@ static int describe_content(PyObject *headers, PyObject *content, const char *ty
     return result;
 }
 
+/* `url`, or else the URL of the request. */
 static int make_url(hhpy_response *self, const arguments *given)
 {
     hh_slice slice;
@@ -186,7 +187,7 @@ static int make_message(hhpy_response *self, const arguments *given)
         given->headers != Py_None
             ? PyObject_CallOneArg((PyObject *)self->state->headers_type, given->headers)
             : PyObject_CallNoArgs((PyObject *)self->state->headers_type);
-    PyObject *content = headers != NULL ? make_content(self->state, made, &type) : NULL;
+    PyObject *content = headers != NULL ? make_content(self->state, given, &type) : NULL;
     if (content == NULL || describe_content(headers, content, type) < 0) {
         Py_XDECREF(headers);
         Py_XDECREF(content);
