@@ -29,7 +29,9 @@ typedef struct hh_tls_options {
     const char *key_password;
     hh_tls_version min_version; /* default 1.2 */
     hh_switch keylog;           /* default off; on: append to the file SSLKEYLOGFILE names */
-    uint64_t reserved[8];
+    const char *ca_pem; /* PEM text, at most 16 MiB; instead of the system's trust store. Several
+                           of the ca_ options add up */
+    uint64_t reserved[7];
 } hh_tls_options;
 
 typedef enum hh_resolver_mode {

@@ -95,7 +95,8 @@
 #define HH_TLS_KEY_MAX_BYTES 65536     /* a configuration's key: its paths, mostly */
 #define HH_TLS_PROBE_READS_MAX 8       /* for what isn't data, before an idle stream is lent */
 #define HH_TLS_PASSWORD_MAX_BYTES 1024 /* OpenSSL's own bound on a key's password */
-#define HH_TLS_NAMES_SHOWN_MAX 3       /* of a wrong certificate, in an error's sentence */
+#define HH_TLS_PEM_MAX_BYTES (16u << 20)
+#define HH_TLS_NAMES_SHOWN_MAX 3 /* of a wrong certificate, in an error's sentence */
 
 /* Client defaults. */
 #define HH_DEFAULT_CONNECT_MS 10000

@@ -23,6 +23,7 @@ typedef struct hh_tls_settings {
     hh_tls_verify verify;
     const char *ca_file;
     const char *ca_directory;
+    const char *ca_pem; /* certificates themselves */
     const char *cert_file;
     const char *key_file;
     const char *key_password;
@@ -35,11 +36,11 @@ HH_WARN_UNUSED hh_status hh__tls_config_create(const hh_tls_settings *settings, 
                                                hh_error *error);
 hh_tls_config *hh__tls_config_ref(hh_tls_config *config);
 void hh__tls_config_unref(hh_tls_config *config);
-/* A canonical serialization of every setting but the password's text (its hash stands in).
+/* A canonical serialization of every setting; hashes stand in for the texts of password and PEM.
  * Borrowed. */
 hh_slice hh__tls_config_key(const hh_tls_config *config);
-/* Builds (or finds) the SSL_CTX now. HH_ERR_FILE names the file and why; later streams can't fail
- * on it. */
+/* Builds (or finds) the SSL_CTX now. HH_ERR_FILE names the file and why, HH_ERR_INVALID_ARGUMENT
+ * means ca_pem; later streams can't fail on it. */
 HH_WARN_UNUSED hh_status hh__tls_config_load(hh_tls_config *config, hh_error *error);
 
 HH_WARN_UNUSED hh_status hh__tls_sessions_create(hh_tls_sessions **out);

@@ -3,7 +3,8 @@
  *
  * Leaves to others: reading files and building the SSL_CTX (tls_context.c), at the first stream or
  * at hh__tls_config_load. The key names every setting with its length, so two different settings
- * never read the same; the password stands in it only as a hash salted for this process.
+ * never read the same; the password and PEM text stand in it only as hashes salted for this
+ * process.
  */
 #include "net/tls_config.h"
 
@@ -18,11 +19,20 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-/* The text settings, in the key's order; password apart. */
-enum { TEXT_CA_FILE, TEXT_CA_DIRECTORY, TEXT_CERT, TEXT_KEY, TEXT_KEYLOG, TEXT_PASSWORD, TEXTS };
+/* The text settings, in the key's order. From TEXT_PEM on hashes stand there. */
+enum {
+    TEXT_CA_FILE,
+    TEXT_CA_DIRECTORY,
+    TEXT_CERT,
+    TEXT_KEY,
+    TEXT_KEYLOG,
+    TEXT_PEM,
+    TEXT_PASSWORD,
+    TEXTS
+};
 
-static const char *const text_names[TEXTS] = {"ca_file",  "ca_directory", "cert_file",
-                                              "key_file", "keylog_file",  "key_password"};
+static const char *const text_names[TEXTS] = {
+    "ca_file", "ca_directory", "cert_file", "key_file", "keylog_file", "ca_pem", "key_password"};
 
 struct hh_tls_config {
     atomic_uint refs;
@@ -32,15 +42,15 @@ struct hh_tls_config {
     _Atomic(hh_tls_context *) context; /* NULL until loaded; set once */
 };
 
-static unsigned char password_salt[32];
+static unsigned char salt[32];
 static pthread_once_t salt_once = PTHREAD_ONCE_INIT;
 
 static void make_salt(void)
 {
-    hh__random_bytes(password_salt, sizeof(password_salt));
+    hh__random_bytes(salt, sizeof(salt));
 }
 
-static hh_status append_password(hh_bytes *key, const char *password)
+static hh_status append_hash(hh_bytes *key, const char *text)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
@@ -49,8 +59,8 @@ static hh_status append_password(hh_bytes *key, const char *password)
     if (hash == NULL)
         return HH_ERR_NO_MEMORY;
     int done = EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
-               EVP_DigestUpdate(hash, password_salt, sizeof(password_salt)) == 1 &&
-               EVP_DigestUpdate(hash, password, strlen(password)) == 1 &&
+               EVP_DigestUpdate(hash, salt, sizeof(salt)) == 1 &&
+               EVP_DigestUpdate(hash, text, strlen(text)) == 1 &&
                EVP_DigestFinal_ex(hash, digest, &length) == 1;
     EVP_MD_CTX_free(hash);
     if (!done)
@@ -75,8 +85,8 @@ static hh_status make_key(hh_tls_config *config)
         hh__bytes_append_char(key, ';');
         hh__bytes_append_text(key, text_names[i]);
         hh__bytes_append_char(key, '=');
-        if (i == TEXT_PASSWORD) {
-            status = append_password(key, config->texts[i]);
+        if (i >= TEXT_PEM) {
+            status = append_hash(key, config->texts[i]);
             if (status != HH_OK)
                 return status;
             continue;
@@ -102,6 +112,8 @@ static hh_status check_settings(const hh_tls_settings *settings, hh_error *error
     else if (settings->key_password != NULL &&
              strlen(settings->key_password) > HH_TLS_PASSWORD_MAX_BYTES)
         wrong = "key_password is too long";
+    else if (settings->ca_pem != NULL && strlen(settings->ca_pem) > HH_TLS_PEM_MAX_BYTES)
+        wrong = "ca_pem is longer than 16 MiB";
     if (wrong != NULL)
         return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE, "%s", wrong);
     return HH_OK;
@@ -109,9 +121,9 @@ static hh_status check_settings(const hh_tls_settings *settings, hh_error *error
 
 static hh_status copy_texts(hh_tls_config *config, const hh_tls_settings *settings, hh_error *error)
 {
-    const char *const given[TEXTS] = {settings->ca_file,     settings->ca_directory,
-                                      settings->cert_file,   settings->key_file,
-                                      settings->keylog_file, settings->key_password};
+    const char *const given[TEXTS] = {
+        settings->ca_file,     settings->ca_directory, settings->cert_file,   settings->key_file,
+        settings->keylog_file, settings->ca_pem,       settings->key_password};
     for (int i = 0; i < TEXTS; i++) {
         if (given[i] == NULL)
             continue;
@@ -126,6 +138,7 @@ static hh_status copy_texts(hh_tls_config *config, const hh_tls_settings *settin
     config->settings.min_version = settings->min_version != 0 ? settings->min_version : 12;
     config->settings.ca_file = config->texts[TEXT_CA_FILE];
     config->settings.ca_directory = config->texts[TEXT_CA_DIRECTORY];
+    config->settings.ca_pem = config->texts[TEXT_PEM];
     config->settings.cert_file = config->texts[TEXT_CERT];
     config->settings.key_file = config->texts[TEXT_KEY];
     config->settings.keylog_file = config->texts[TEXT_KEYLOG];

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -226,6 +227,32 @@ static hh_status load_identity(SSL_CTX *ssl, const hh_tls_settings *settings, hh
     return status;
 }
 
+/* Every certificate of the text; what stands between them is skipped, as in a file. */
+static hh_status load_pem(X509_STORE *store, const char *text, hh_error *error)
+{
+    size_t count = 0;
+    BIO *bio = BIO_new_mem_buf(text, (int)strlen(text)); /* HH_TLS_PEM_MAX_BYTES at most */
+    if (bio == NULL)
+        return hh__fail(error, HH_ERR_NO_MEMORY, HH_PHASE_NONE,
+                        "no memory for trusted certificates");
+    hh_status status = HH_OK;
+    for (X509 *one; status == HH_OK && (one = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL;
+         count++) {
+        if (X509_STORE_add_cert(store, one) != 1)
+            status = hh__fail(error, HH_ERR_NO_MEMORY, HH_PHASE_NONE,
+                              "no memory for trusted certificates");
+        X509_free(one);
+    }
+    BIO_free(bio);
+    bool is_at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (status == HH_OK && (count == 0 || !is_at_end))
+        status = hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                          count == 0 ? "ca_pem holds no certificate in PEM form"
+                                     : "ca_pem: certificate number %zu is damaged",
+                          count + 1);
+    return status;
+}
+
 static hh_status load_given_trust(SSL_CTX *ssl, const hh_tls_settings *settings, hh_error *error)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
@@ -235,6 +262,11 @@ static hh_status load_given_trust(SSL_CTX *ssl, const hh_tls_settings *settings,
     if (settings->ca_directory != NULL && X509_STORE_load_path(store, settings->ca_directory) != 1)
         return hh__fail(error, HH_ERR_FILE, HH_PHASE_NONE, "ca_directory %s can't be used",
                         settings->ca_directory);
+    if (settings->ca_pem != NULL) {
+        hh_status status = load_pem(store, settings->ca_pem, error);
+        if (status != HH_OK)
+            return status;
+    }
     /* What the caller names is trusted as it stands, an intermediate or a leaf too. */
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
     return HH_OK;
@@ -316,7 +348,7 @@ static hh_status find_or_build(hh_tls_context *fresh, const hh_tls_settings *set
     hh_tls_trust system_trust;
     const hh_tls_trust *trust = NULL;
     if (settings->verify == HH_TLS_VERIFY_PEER && settings->ca_file == NULL &&
-        settings->ca_directory == NULL) {
+        settings->ca_directory == NULL && settings->ca_pem == NULL) {
         hh_status status = hh__tls_trust_find(&system_trust, error);
         if (status != HH_OK)
             return status;

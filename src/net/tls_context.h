@@ -12,7 +12,8 @@ typedef struct hh_tls_context hh_tls_context;
 
 /* Finds the context of these settings, or builds it from the files they name. `key` is the
  * configuration's. A file that has changed since makes another context. One share is the caller's.
- * HH_ERR_FILE, HH_ERR_NO_MEMORY, HH_ERR_LIMIT (paths too long), HH_ERR_TLS (OpenSSL refused). */
+ * HH_ERR_FILE, HH_ERR_INVALID_ARGUMENT (ca_pem), HH_ERR_NO_MEMORY, HH_ERR_LIMIT (paths too long),
+ * HH_ERR_TLS (OpenSSL refused). */
 HH_WARN_UNUSED hh_status hh__tls_context_obtain(const hh_tls_settings *settings, hh_slice key,
                                                 hh_tls_context **out, hh_error *error);
 /* NULL is fine. */

@@ -74,6 +74,8 @@ static void test_each_field_makes_another_key(void **state)
         {"ca_file", {SIZED, .tls = {.ca_file = "/a.pem"}}, base.url, 0},
         {"ca_file 2", {SIZED, .tls = {.ca_file = "/b.pem"}}, base.url, 0},
         {"ca_directory", {SIZED, .tls = {.ca_directory = "/a.pem"}}, base.url, 0},
+        {"ca_pem", {SIZED, .tls = {.ca_pem = "/a.pem"}}, base.url, 0},
+        {"ca_pem 2", {SIZED, .tls = {.ca_pem = "/b.pem"}}, base.url, 0},
         {"cert_file", {SIZED, .tls = {.cert_file = "/a.pem"}}, base.url, 0},
         {"key_file", {SIZED, .tls = {.cert_file = "/a.pem", .key_file = "/k"}}, base.url, 0},
         {"key_password",

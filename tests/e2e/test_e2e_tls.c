@@ -107,6 +107,30 @@ static void test_trusted_by_directory(void **state)
     answer_clear(&got);
 }
 
+/* The text is the client's own from its creation on. */
+static void test_trusted_by_memory(void **state)
+{
+    (void)state;
+    char text[8192];
+    answer got = {.id = 0};
+    FILE *file = fopen(servers.ca_file, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.tls.ca_pem = text;
+    hh_client *client = whole_client(&options);
+    memset(text, 'x', sizeof text - 1);
+    whole_get(client, nginx_url(&servers.nginx, NGINX_TLS, "/f65537"), &got);
+    assert_file(&got, NGINX_F65537);
+    answer_clear(&got);
+    hh_client_destroy(client);
+    options.tls.ca_pem = "no certificate";
+    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+    assert_failed(&got, HH_ERR_INVALID_ARGUMENT, got.error.phase, "ca_pem holds no certificate");
+    answer_clear(&got);
+}
+
 static void test_system_trusts_not(void **state)
 {
     (void)state;
@@ -757,6 +781,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trusted_by_file),
         cmocka_unit_test(test_trusted_by_directory),
+        cmocka_unit_test(test_trusted_by_memory),
         cmocka_unit_test(test_system_trusts_not),
         cmocka_unit_test(test_trust_missing),
         cmocka_unit_test(test_judgements),

@@ -98,13 +98,14 @@ static void every_field_stands_in_the_key(void **state)
     (void)state;
     const hh_tls_settings base = {.ca_file = "/a",
                                   .ca_directory = "/b",
+                                  .ca_pem = "g",
                                   .cert_file = "/c",
                                   .key_file = "/d",
                                   .key_password = "e",
                                   .min_version = 12,
                                   .keylog_file = "/f"};
-    hh_tls_settings changed[] = {base, base, base, base, base, base, base,
-                                 base, base, base, base, base, base, base};
+    hh_tls_settings changed[] = {base, base, base, base, base, base, base, base,
+                                 base, base, base, base, base, base, base, base};
     changed[0].verify = HH_TLS_VERIFY_NONE;
     changed[1].ca_file = "/aa";
     changed[2].ca_file = NULL;
@@ -119,6 +120,8 @@ static void every_field_stands_in_the_key(void **state)
     changed[11].min_version = 13;
     changed[12].keylog_file = "/ff";
     changed[13].keylog_file = NULL;
+    changed[14].ca_pem = "gg";
+    changed[15].ca_pem = NULL;
     assert_true(keys_are_equal(&base, &base));
     for (size_t i = 0; i < HH_COUNT_OF(changed); i++) {
         assert_false(keys_are_equal(&base, &changed[i]));
@@ -153,11 +156,17 @@ static void impossible_settings_are_refused(void **state)
     (void)state;
     static char long_text[70000];
     memset(long_text, 'x', sizeof(long_text) - 1);
+    char *long_pem = malloc((16u << 20) + 2);
+    assert_non_null(long_pem);
+    memset(long_pem, 'x', (16u << 20) + 1);
+    long_pem[(16u << 20) + 1] = '\0';
     const hh_tls_settings wrong[] = {
         {.min_version = 11},
         {.min_version = 14},
         {.min_version = -1},
         {.ca_file = ""},
+        {.ca_pem = ""},
+        {.ca_pem = long_pem},
         {.key_file = "/k"},
         {.key_password = "p"},
         {.cert_file = "/c", .key_password = long_text},
@@ -174,6 +183,7 @@ static void impossible_settings_are_refused(void **state)
         /* A caller without interest in the reason. */
         assert_int_equal(hh__tls_config_create(&wrong[i], &config, NULL), HH_ERR_INVALID_ARGUMENT);
     }
+    free(long_pem);
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */
@@ -462,6 +472,67 @@ static void a_ca_directory_is_trusted(void **state)
     remove_hashed_directory(directory);
 }
 
+/* The file's text; the caller frees it. */
+static char *read_text(const char *path)
+{
+    char *text = malloc(65536);
+    FILE *file = fopen(path, "r");
+    assert_non_null(text);
+    assert_non_null(file);
+    text[fread(text, 1, 65535, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void expect_useless_pem(const char *text, const char *why)
+{
+    hh_error error;
+    hh_tls_config *config = make_config(&(hh_tls_settings){.ca_pem = text});
+    assert_int_equal(hh__tls_config_load(config, &error), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(error.code, HH_ERR_INVALID_ARGUMENT);
+    assert_string_equal(error.message, why);
+    hh__tls_config_unref(config);
+}
+
+static void certificates_in_memory_are_trusted(void **state)
+{
+    (void)state;
+    hh_error error;
+    char path[256], both[20000], damaged[20000];
+    snprintf(path, sizeof(path), "%s/other-ca.crt", made.directory);
+    char *right = read_text(ca_path), *other = read_text(path);
+    snprintf(both, sizeof(both), "a remark\n%s\nanother\n%s\n", other, right);
+    snprintf(damaged, sizeof(damaged), "%s-----BEGIN CERTIFICATE-----\nMIIB\n", right);
+    assert_int_equal(shake(&(hh_tls_settings){.ca_pem = right}, &error), HH_IO_OK);
+    assert_int_equal(shake(&(hh_tls_settings){.ca_pem = both}, &error), HH_IO_OK);
+    /* Instead of the system's, and beside what the other options name. */
+    setenv("SSL_CERT_FILE", ca_path, 1);
+    assert_int_equal(shake(&(hh_tls_settings){.ca_pem = other}, &error), HH_IO_ERROR);
+    assert_int_equal(error.code, HH_ERR_CERTIFICATE);
+    unsetenv("SSL_CERT_FILE");
+    assert_int_equal(shake(&(hh_tls_settings){.ca_pem = other, .ca_file = ca_path}, &error),
+                     HH_IO_OK);
+    expect_useless_pem("nonsense", "ca_pem holds no certificate in PEM form");
+    expect_useless_pem(damaged, "ca_pem: certificate number 2 is damaged");
+    free(right);
+    free(other);
+}
+
+static void equal_texts_share_a_context(void **state)
+{
+    (void)state;
+    char *text = read_text(ca_path), *copy = read_text(ca_path);
+    hh__tls_contexts_drop();
+    hh_tls_config *one = load_config(&(hh_tls_settings){.ca_pem = text});
+    hh_tls_config *two = load_config(&(hh_tls_settings){.ca_pem = copy});
+    assert_ptr_equal(hh__tls_config_context(one), hh__tls_config_context(two));
+    assert_true(hh__tls_config_key(one).length < 200);
+    hh__tls_config_unref(one);
+    hh__tls_config_unref(two);
+    free(text);
+    free(copy);
+}
+
 static void the_environment_says_what_the_system_trusts(void **state)
 {
     (void)state;
@@ -588,6 +659,8 @@ int main(void)
         cmocka_unit_test(contexts_kept_are_bounded),
         cmocka_unit_test(threads_may_share_all_of_it),
         cmocka_unit_test(a_ca_directory_is_trusted),
+        cmocka_unit_test(certificates_in_memory_are_trusted),
+        cmocka_unit_test(equal_texts_share_a_context),
         cmocka_unit_test(the_environment_says_what_the_system_trusts),
         cmocka_unit_test(clients_of_the_system_share_its_trust),
         cmocka_unit_test(contexts_are_strict),

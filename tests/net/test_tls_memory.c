@@ -23,6 +23,7 @@ static tls_server *server;
 static char ca_path[256];
 static char client_path[256];
 static char locked_path[256];
+static char ca_text[8192];
 
 /* OpenSSL's allocations, by way of the replaced ones. */
 static void *allocate(size_t size, const char *file, int line)
@@ -57,6 +58,11 @@ static int set_up(void **state)
     snprintf(locked_path, sizeof(locked_path), "%s/locked.key", made.directory);
     snprintf(paths[0], sizeof(paths[0]), "%s/good.crt", made.directory);
     snprintf(paths[1], sizeof(paths[1]), "%s/good.key", made.directory);
+    FILE *file = fopen(ca_path, "r");
+    if (file == NULL)
+        return -1;
+    ca_text[fread(ca_text, 1, sizeof(ca_text) - 1, file)] = '\0';
+    fclose(file);
     server = tls_server_start(&(tls_server_options){
         .certificate_file = paths[0], .key_file = paths[1], .on_thread = alloc_fail_exempt_thread});
     return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
@@ -74,6 +80,7 @@ static int tear_down(void **state)
 static hh_tls_settings every_setting(void)
 {
     return (hh_tls_settings){.ca_file = ca_path,
+                             .ca_pem = ca_text,
                              .cert_file = client_path,
                              .key_file = locked_path,
                              .key_password = CERTIFICATES_PASSWORD};
@@ -135,7 +142,7 @@ static void loading_a_config_may_fail_anywhere(void **state)
         if (hits == 0)
             break;
     }
-    assert_true(failures > 20);
+    assert_true(failures > 15);
 }
 
 /* What OpenSSL sets up once for the process stays broken when that fails: it is done beforehand. */
