@@ -43,12 +43,14 @@ static int take_keywords(const hhpy_state *state, unsigned allowed, PyObject *co
     return 0;
 }
 
-static void drop_none(hhpy_arguments *arguments)
+static void drop_unset(const hhpy_state *state, hhpy_arguments *arguments)
 {
-    for (int i = 0; i < HHPY_KEYWORD_COUNT; i++)
-        if (arguments->values[i] == Py_None && i != HHPY_KEYWORD_timeout &&
-            i != HHPY_KEYWORD_auth && i != HHPY_KEYWORD_url)
+    for (int i = 0; i < HHPY_KEYWORD_COUNT; i++) {
+        bool says_nothing = arguments->values[i] == Py_None && i != HHPY_KEYWORD_timeout &&
+                            i != HHPY_KEYWORD_auth && i != HHPY_KEYWORD_url;
+        if (says_nothing || arguments->values[i] == state->layer.unset)
             arguments->values[i] = NULL;
+    }
 }
 
 int hhpy_arguments_parse(const hhpy_state *state, hhpy_shape shape, unsigned allowed,
@@ -69,7 +71,7 @@ int hhpy_arguments_parse(const hhpy_state *state, hhpy_shape shape, unsigned all
     if (kwnames != NULL) {
         if (take_keywords(state, allowed, args + nargs, kwnames, out) < 0)
             return -1;
-        drop_none(out);
+        drop_unset(state, out);
     }
     if (out->values[HHPY_KEYWORD_url] == NULL ||
         (shape == HHPY_SHAPE_METHOD_URL && out->values[HHPY_KEYWORD_method] == NULL)) {

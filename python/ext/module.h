@@ -75,6 +75,7 @@ typedef enum hhpy_keyword {
     X(logs_requests)    /* () -> bool: whether log_done wants to be called */                      \
     X(log_done)         /* (method, url, response or exception) -> None: one line in the log */    \
     X(invalid_state)    /* (message) -> exception: asyncio.InvalidStateError */                    \
+    X(unset)            /* object: as an argument, the same as none; USE_CLIENT_DEFAULT */         \
     X(warn_unclosed)    /* (object) -> None: issues the ResourceWarning */
 
 /* The types the module makes. */
@@ -93,6 +94,8 @@ typedef enum hhpy_keyword {
     X(headers_iterator_type)                                                                       \
     X(url_type)                                                                                    \
     X(timeout_type)                                                                                \
+    X(async_response_type)                                                                         \
+    X(blocking_response_type)                                                                      \
     X(timings_type)
 
 typedef struct hhpy_state {
