@@ -44,7 +44,7 @@ WORKER = ROOT / "bench" / "python" / "worker.py"
 LIMIT_SECONDS = {False: 4.0, True: 2.5}  # a slow client's requests are cut short then
 WORKER_SECONDS = 20  # a worker that takes longer is stopped, and its row says so
 ALLOWED_SECONDS = {False: 330.0, True: 75.0}
-IMPORT_TIMES = {False: 21, True: 5}
+IMPORT_TIMES = {False: 21, True: 3}
 TIME_IMPORT = (
     "import asyncio, time; t = time.perf_counter(); import {0}; print((time.perf_counter() - t) * 1e3)"
 )

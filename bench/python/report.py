@@ -157,14 +157,13 @@ def number_table(numbers: Numbers, failed: dict[str, dict[str, str]]) -> list[st
 
 
 def draw(axes: Axes, unit: str, heights: dict[str, float]) -> None:
-    """A bar a client, on a scale of logarithms, since clients differ by a hundred."""
+    """A bar a client, from zero: what differs by a hundred is to look it."""
     names = list(heights)[::-1]
     colours = ["tab:orange" if name.startswith("hyperhttp") else
                "tab:gray" if "yardstick" in name or "bare" in name else "tab:blue" for name in names]
     drawn = axes.barh(names, [heights[name] for name in names], color=colours)
     axes.bar_label(drawn, [f"{heights[name]:,.3g}" if heights[name] < 100 else f"{heights[name]:,.0f}"
                            for name in names], padding=3, fontsize=8)
-    axes.set_xscale("log")
     axes.margins(x=0.15)
     axes.set_xlabel(unit)
 

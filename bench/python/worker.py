@@ -71,16 +71,17 @@ class Stopwatch:
 
 
 class Limited:
-    """`with Limited(count, latencies):` rates the client by what it did when it takes too long.
+    """`with Limited(least, count, latencies):` rates the client by what it did when it takes too long.
 
-    `count()` is the number of requests done. The signal comes through even where a client keeps the event
-    loop busy for seconds.
+    `count()` is the number of requests done; fewer than `least` rate nothing. The signal comes through even
+    where a client keeps the event loop busy for seconds.
     """
 
     seconds = 0.0
 
-    def __init__(self, count, latencies=()):
-        self.count, self.latencies, self.watch = count, latencies, Stopwatch()
+    def __init__(self, least, count, latencies=()):
+        self.least, self.count, self.latencies = least, count, latencies
+        self.watch = Stopwatch()
 
     def __enter__(self):
         signal.signal(signal.SIGALRM, self.cut)
@@ -92,8 +93,8 @@ class Limited:
 
     def cut(self, *signal_and_frame):
         done = self.count()
-        if done == 0:
-            end({"too_slow": f"no answer within {self.seconds:g} s"})
+        if done < self.least:
+            end({"too_slow": f"{done} answers within {self.seconds:g} s"})
         end(self.watch.report(done, self.latencies, cut=True))
 
 
@@ -121,14 +122,14 @@ async def run_loops(opened, url, concurrency, seconds, latencies):
 async def warm_up(opened, url, concurrency):
     """Opens the connections."""
     latencies = []
-    with Limited(latencies.__len__, latencies):
+    with Limited(concurrency, latencies.__len__, latencies):
         await run_loops(opened, url, concurrency, WARM_UP_SECONDS, latencies)
 
 
 async def measure_loop(opened, url, concurrency, seconds):
     await warm_up(opened, url, concurrency)
     latencies = []
-    with Limited(latencies.__len__, latencies) as watch:
+    with Limited(concurrency, latencies.__len__, latencies) as watch:
         await run_loops(opened, url, concurrency, seconds, latencies)
         return watch.report(len(latencies), latencies)
 
@@ -137,7 +138,7 @@ async def measure_waves(opened, url, concurrency, seconds):
     get, check = opened.get, opened.check
     await warm_up(opened, url, concurrency)
     done = 0
-    with Limited(lambda: done) as watch:
+    with Limited(concurrency, lambda: done) as watch:
         deadline = watch.started + seconds
         while perf_counter() < deadline:
             for response in await asyncio.gather(*[get(url) for _ in range(concurrency)]):
@@ -156,7 +157,7 @@ def is_done(awaitable):
 async def measure_gather(opened, url, concurrency, total):
     await warm_up(opened, url, concurrency)
     requests = []
-    with Limited(lambda: sum(map(is_done, requests))) as watch:
+    with Limited(concurrency, lambda: sum(map(is_done, requests))) as watch:
         requests += [opened.get(url) for _ in range(total)]
         responses = await asyncio.gather(*requests)
         report = watch.report(total)
