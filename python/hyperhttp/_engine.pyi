@@ -21,8 +21,8 @@ __version__: Final[str]
 def register(**values: object) -> None: ...
 
 # What take() of an exchange gives beside bytes, answers and questions.
-PENDING: Final[object]
-WANT_BODY: Final[object]
+PENDING: Final[str]
+WANT_BODY: Final[str]
 
 class Headers(MutableMapping[str, str]): ...       # filled in by its owner
 class URL: ...
@@ -215,13 +215,15 @@ class Exchange:
 
     def take(self) -> Any:
         """The next event without waiting: PENDING; an answer (its head is here); bytes of the body;
-        WANT_BODY; ("redirect", location, method, response); ("resolve", host, port); None at the end.
-        Raises what the request failed with."""
-    def wait(self) -> asyncio.Future[None]:
-        """Done as soon as take() has something."""
-    def answer(self, verdict: str, addresses: Sequence[str] = ()) -> None: ...  # "default" "yes" "no" "fail"
-    def push(self, data: bytes, last: bool) -> int:
-        """Gives body bytes; how many were taken."""
+        WANT_BODY; ("redirect", location, method, response); ("resolve", host, port);
+        ("information", response) and ("trace", kind, text) if asked for; None at the end.
+        Raises what the request failed with, RuntimeError once closed."""
+    def wait(self, for_end: bool = False) -> asyncio.Future[None]:
+        """Done as soon as take() has something, or with for_end only when the exchange has ended."""
+    def answer(self, verdict: str, addresses: Sequence[str] = ()) -> None:
+        """Answers a question: "default", "yes", "no" or "fail"."""
+    def push(self, data: bytes | bytearray | memoryview, last: bool, /) -> int:
+        """Gives body bytes; how many were taken. When not all, go on at the next WANT_BODY."""
     def close(self) -> None:
         """Ends it; cancels what is under way. Twice is fine."""
     @property
@@ -230,9 +232,10 @@ class Exchange:
 @final
 class Channel:
     """The same, blocking: take() waits and is never PENDING."""
+
     def take(self) -> Any: ...
     def answer(self, verdict: str, addresses: Sequence[str] = ()) -> None: ...
-    def push(self, data: bytes, last: bool) -> int: ...
+    def push(self, data: bytes | bytearray | memoryview, last: bool, /) -> int: ...
     def close(self) -> None: ...
     @property
     def is_ended(self) -> bool: ...
