@@ -211,10 +211,11 @@ int hhpy_response_set_encoding(PyObject *self, PyObject *value, void *closure)
                          Py_TYPE(value)->tp_name);
             return -1;
         }
-        const char *name = PyUnicode_AsUTF8(value);
+        Py_ssize_t length;
+        const char *name = PyUnicode_AsUTF8AndSize(value, &length);
         if (name == NULL)
             return -1;
-        if (!is_usable(name)) {
+        if (strlen(name) != (size_t)length || !is_usable(name)) {
             PyErr_Format(PyExc_LookupError, "unknown encoding: %R", value);
             return -1;
         }
