@@ -7,6 +7,7 @@ import copy
 import datetime
 import gc
 import pickle
+import random
 import sys
 import threading
 import weakref
@@ -695,6 +696,15 @@ def test_async_context():
 )
 def test_parse_links(value, links):
     assert parse_links(value) == links
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_links(seed):
+    chance = random.Random(seed)
+    for _ in range(500):
+        value = "".join(chance.choices('<>;,="\\ arel', k=chance.randint(0, 40)))
+        for link in parse_links(value).values():
+            assert link["url"] in value
 
 
 def test_links(flavour):

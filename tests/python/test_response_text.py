@@ -87,6 +87,19 @@ def test_unusable_charset_falls_back(charset):
     assert response.text == "å\\u0041"
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_random_content_types(seed):
+    chance = random.Random(seed)
+    parts = ["charset", "=", ";", '"', "\\", " ", "utf-8", "text/html", "\t", "é", "'", ","]
+    for _ in range(500):
+        content_type = "".join(chance.choices(parts, k=chance.randint(0, 12))).strip()
+        response = make(b"\xe5", content_type)
+        assert response.charset_encoding in (None, "utf-8", "utf-8utf-8") or (
+            set(response.charset_encoding) <= set("charsetutf-8")
+        )
+        assert len(response.text) == 1
+
+
 # Byte order marks.
 
 
