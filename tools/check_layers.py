@@ -81,13 +81,9 @@ BARE_NAMES = {
     "tests/cli": ["cli"], "tests/e2e": ["tests/client"],
 }  # fmt: skip
 
-# The Python package imports itself and the standard library. These cost milliseconds, so it imports
-# them only where they are used; __main__ is no part of `import hyperhttp`.
+# The Python package imports itself and the standard library. (What it loads at once is measured:
+# tests/python/test_import.py.)
 PACKAGE = "python/hyperhttp"
-HEAVY = {
-    "argparse", "base64", "dataclasses", "email", "enum", "http", "inspect", "json", "logging",
-    "pathlib", "random", "re", "ssl", "tempfile", "typing", "urllib", "uuid",
-}  # fmt: skip
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -160,35 +156,22 @@ def find_sources(root):
             yield path.relative_to(root).as_posix()
 
 
-def find_imports(node, is_late=False):
-    """Yields each import below `node`: the statement, the names, whether it is run later or never."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            yield child, [alias.name for alias in child.names], is_late
-        elif isinstance(child, ast.ImportFrom) and child.level == 0:
-            yield child, [child.module], is_late
-        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            for statement in child.body:
-                yield from find_imports(ast.Module([statement], []), is_late=True)
-            for statement in child.orelse:
-                yield from find_imports(ast.Module([statement], []), is_late)
-        else:
-            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from find_imports(child, is_late or is_function)
+def find_imports(tree):
+    """Yields the line and the module of each import that isn't relative."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.lineno, node.module
 
 
 def check_module(root, path):
-    found = []
-    is_main = path.endswith("/__main__.py")
-    for node, names, is_late in find_imports(ast.parse((root / path).read_text(encoding="utf-8"))):
-        for name in names:
-            top = name.split(".")[0]
-            place = f"{path}:{node.lineno}: imports {name}"
-            if top != "hyperhttp" and top not in sys.stdlib_module_names:
-                found.append(f"{place}: the package uses the standard library only")
-            elif top in HEAVY and not (is_late or is_main or path.endswith(".pyi")):
-                found.append(f"{place}: costs time when it is loaded, so import it where it is used")
-    return found
+    known = {"hyperhttp"} | sys.stdlib_module_names
+    return [
+        f"{path}:{line}: imports {name}: the package uses the standard library only"
+        for line, name in find_imports(ast.parse((root / path).read_text(encoding="utf-8")))
+        if name.split(".")[0] not in known
+    ]
 
 
 def main():
