@@ -166,10 +166,20 @@ typedef struct hh_client_stats {
     uint64_t connections_dialling;
     uint64_t exchanges_queued;
     uint64_t exchanges_in_flight;
-    uint64_t buffers_in_use;
-    uint64_t reserved[8];
+    uint64_t buffers_in_use; /* receive buffers lent to connections, or in shares of yours */
+    /* Memory in bytes, now. What OpenSSL and the resolver hold isn't counted. */
+    uint64_t buffers_in_use_bytes;
+    uint64_t buffers_kept_bytes; /* free ones, for the next use */
+    uint64_t collected_bytes;    /* response bodies of requests under way, room ahead included */
+    uint64_t unreleased_bytes;   /* credit of BODY events that wait, or that you hold; most of it
+                                    lies in buffers_in_use */
+    uint64_t unsent_bytes;       /* pushed and not yet on the wire */
+    uint64_t exchanges_bytes;    /* requests under way: the engine's own notes about them */
+    uint64_t spares_bytes;       /* such notes kept, so that the next requests allocate nothing */
+    uint64_t reserved[1];
 } hh_client_stats;
-/* Fills as much of `stats` as its `size`, set by you, has room for. */
+/* Fills as much of `stats` as its `size`, set by you, has room for. Looks at each request under
+ * way. */
 HH_API void hh_client_get_stats(hh_client *client, hh_client_stats *stats);
 
 #ifdef __cplusplus

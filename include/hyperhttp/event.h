@@ -111,7 +111,10 @@ HH_API HH_WARN_UNUSED hh_status hh_body_push(hh_client *client, hh_id id, hh_sli
 
 /* For HH_DELIVER_SINK, between the HEADERS event and its release: receive the decoded body into
  * `memory`, the caller's until the terminal event. More than `capacity` bytes:
- * HH_ERR_RESPONSE_TOO_LARGE. Error: HH_ERR_STATE. */
+ * HH_ERR_RESPONSE_TOO_LARGE. Error: HH_ERR_STATE. hh_response_content_length says how many will
+ * come, but for a response with a Content-Encoding that is being undone: there it counts the coded
+ * bytes, and how many those decode to is known at the end only. Whoever can't tell gives no sink:
+ * then the response collects the body. */
 HH_API HH_WARN_UNUSED hh_status hh_set_sink(hh_client *client, hh_id id, void *memory,
                                             size_t capacity);
 

@@ -38,8 +38,9 @@ typedef struct hh_timeouts {
 typedef enum hh_delivery {
     HH_DELIVER_STREAM = 0, /* HEADERS, then BODY events under credit, then DONE */
     HH_DELIVER_WHOLE,      /* one DONE event, the response holds the body */
-    HH_DELIVER_SINK /* as WHOLE, but a body of 64 KiB or more, or of unknown length, is announced by
-                       a HEADERS event and waits for hh_set_sink or the event's release */
+    HH_DELIVER_SINK /* as WHOLE, but a body of 64 KiB or more on the wire, or of unknown length, is
+                       announced by a HEADERS event and waits for hh_set_sink or the event's release
+                     */
 } hh_delivery;
 
 typedef enum hh_redirects {

@@ -361,6 +361,38 @@ size_t hh_client_pending(hh_client *client)
     return pending;
 }
 
+static void add_exchange(const hh_exchange *exchange, hh_client_stats *stats)
+{
+    stats->exchanges_bytes += sizeof *exchange;
+    stats->unreleased_bytes += exchange->window_used;
+    if (exchange->response != NULL)
+        stats->collected_bytes += exchange->response->body_capacity;
+    for (size_t i = 0; i < HH_EXCHANGE_ATTEMPTS_MAX && exchange->attempts[i] != NULL; i++) {
+        const hh_attempt *attempt = exchange->attempts[i];
+        stats->exchanges_bytes += sizeof *attempt;
+        if (attempt->pooled != NULL)
+            stats->unsent_bytes += hh__conn_unsent(attempt->pooled->conn, &attempt->call);
+    }
+}
+
+/* Counted when asked, so a request costs nothing more for it. */
+static void fill_memory(const hh_client *client, hh_client_stats *stats)
+{
+    const hh_exchange_table *table = &client->table;
+    const hh_buf_pool *buffers = &client->buffers;
+    stats->buffers_in_use = hh__buf_pool_in_use(buffers);
+    stats->buffers_in_use_bytes = stats->buffers_in_use * buffers->capacity;
+    stats->buffers_kept_bytes = (uint64_t)buffers->free_count * buffers->capacity;
+    stats->exchanges_bytes = (uint64_t)table->capacity * sizeof *table->slots;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        if (table->slots[i].exchange != NULL)
+            add_exchange(table->slots[i].exchange, stats);
+    stats->spares_bytes = client->exchanges.count * sizeof(hh_exchange) +
+                          client->attempts.count * sizeof(hh_attempt) +
+                          client->events.free_count * sizeof(hh_event_node) +
+                          hh__conn_env_spare_bytes(&client->env);
+}
+
 static void fill_stats(hh_client *client, hh_client_stats *stats)
 {
     const hh_pool *pool = &client->pool;
@@ -381,7 +413,7 @@ static void fill_stats(hh_client *client, hh_client_stats *stats)
     stats->connections_dialling = pool->dialling;
     stats->exchanges_queued = pool->waiting;
     stats->exchanges_in_flight = client->in_flight;
-    stats->buffers_in_use = client->buffers.in_use;
+    fill_memory(client, stats);
 }
 
 void hh_client_get_stats(hh_client *client, hh_client_stats *stats)

@@ -124,6 +124,7 @@ typedef struct hh_conn_ops {
     void (*resume)(hh_conn *conn, hh_call *call);
     hh_status (*push)(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end end,
                       size_t *accepted);
+    size_t (*unsent)(const hh_conn *conn, const hh_call *call);
     void (*park)(hh_conn *conn, int64_t expires_ns);
     hh_io (*probe)(hh_conn *conn);
     void (*close)(hh_conn *conn, hh_close how);
@@ -164,6 +165,11 @@ static inline hh_status hh__conn_push(hh_conn *conn, hh_call *call, hh_slice dat
                                       size_t *accepted)
 {
     return conn->ops->push(conn, call, data, end, accepted);
+}
+/* Bytes that push has taken and that aren't on the wire yet, framing included. */
+static inline size_t hh__conn_unsent(const hh_conn *conn, const hh_call *call)
+{
+    return conn->ops->unsent(conn, call);
 }
 /* Nothing to do until `expires_ns` (0: never expires): watch the peer, own no buffer. */
 static inline void hh__conn_park(hh_conn *conn, int64_t expires_ns)

@@ -104,6 +104,11 @@ void hh__conn_env_finish(hh_conn_env *env)
     env->free_work_count = 0;
 }
 
+size_t hh__conn_env_spare_bytes(const hh_conn_env *env)
+{
+    return env->free_work_count * sizeof(hh_conn_work);
+}
+
 /* Which deadline the present states call for; 0: none. */
 static int64_t due_time(const hh_h1 *h1)
 {
@@ -416,11 +421,18 @@ static void close_conn(hh_conn *conn, hh_close how)
     hh__loop_discard(conn->env->loop, &h1->discard, destroy);
 }
 
+static size_t unsent(const hh_conn *conn, const hh_call *call)
+{
+    const hh_h1 *h1 = (const hh_h1 *)conn;
+    return h1->call == call && h1->work != NULL ? h1->work->out.length - h1->work->out_sent : 0;
+}
+
 static const hh_conn_ops h1_ops = {
     .start = start,
     .cancel = cancel,
     .resume = resume,
     .push = hh__h1_push,
+    .unsent = unsent,
     .park = park,
     .probe = probe,
     .close = close_conn,

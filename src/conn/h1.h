@@ -13,5 +13,7 @@ HH_WARN_UNUSED hh_status hh__h1_create(hh_conn_env *env, hh_stream *stream, cons
                                        hh_conn **out);
 /* Gives back what the environment keeps for connections. */
 void hh__conn_env_finish(hh_conn_env *env);
+/* What the environment keeps for the next calls. */
+size_t hh__conn_env_spare_bytes(const hh_conn_env *env);
 
 #endif

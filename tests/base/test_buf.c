@@ -92,6 +92,38 @@ static void test_shared_buffer_waits_for_last(void **state)
     hh__buf_pool_finish(&pool);
 }
 
+/* A share dropped outside of the pool, in whatever order, leaves no buffer counted that is gone. */
+static void test_drops_outside_are_counted(void **state)
+{
+    (void)state;
+    hh_buf_pool pool;
+    hh__buf_pool_init(&pool, 8, 2);
+    assert_int_equal(hh__buf_pool_in_use(&pool), 0);
+    for (int is_last_outside = 0; is_last_outside < 2; is_last_outside++) {
+        hh_buf *buf = hh_buf_ref(hh__buf_take(&pool));
+        assert_non_null(buf);
+        assert_int_equal(hh__buf_pool_in_use(&pool), 1);
+        if (is_last_outside)
+            hh__buf_release(&pool, buf);
+        else
+            hh_buf_unref(buf);
+        assert_int_equal(hh__buf_pool_in_use(&pool), 1);
+        if (is_last_outside)
+            hh_buf_unref(buf);
+        else
+            hh__buf_release(&pool, buf);
+        assert_int_equal(hh__buf_pool_in_use(&pool), 0);
+    }
+    /* One of another pool isn't taken in. */
+    hh_buf_pool other;
+    hh__buf_pool_init(&other, 8, 2);
+    hh__buf_release(&pool, hh__buf_take(&other));
+    assert_int_equal(pool.free_count, 0);
+    assert_int_equal(hh__buf_pool_in_use(&pool), 0);
+    hh__buf_pool_finish(&other);
+    hh__buf_pool_finish(&pool);
+}
+
 static void test_outlives_pool(void **state)
 {
     (void)state;
@@ -177,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_last_in_first_out),
         cmocka_unit_test(test_keeps_no_more_than_told),
         cmocka_unit_test(test_shared_buffer_waits_for_last),
+        cmocka_unit_test(test_drops_outside_are_counted),
         cmocka_unit_test(test_outlives_pool),
         cmocka_unit_test(test_foreign_size_is_not_pooled),
         cmocka_unit_test(test_failed_allocation),

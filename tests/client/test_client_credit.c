@@ -192,6 +192,70 @@ static void test_expanding_body_keeps_to_the_window(void **state)
     free(packed);
 }
 
+typedef struct sink {
+    char *memory;
+    size_t capacity;
+    uint64_t declared;
+} sink;
+
+static void set_sink(hh_client *client, const hh_event *event, answer *to)
+{
+    sink *into = to->context;
+    if (event->type != HH_EVENT_HEADERS)
+        return;
+    into->declared = hh_response_content_length(event->response);
+    if (into->memory != NULL)
+        assert_int_equal(hh_set_sink(client, event->id, into->memory, into->capacity), HH_OK);
+}
+
+/* A sink takes decoded bytes, of which the declared length says nothing. */
+static void test_sink_of_a_coded_body(void **state)
+{
+    (void)state;
+    enum { LENGTH = 1 << 20 };
+    char *plain = malloc(LENGTH), *packed = malloc(LENGTH), *memory = malloc(LENGTH);
+    assert_true(plain != NULL && packed != NULL && memory != NULL);
+    uint32_t noise = 1;
+    for (size_t i = 0; i < LENGTH; i++) {
+        noise = noise * 1664525 + 1013904223;
+        plain[i] = (char)('a' + (noise >> 30)); /* two bits each: packs to a third or so */
+    }
+    size_t packed_length = gzip(plain, LENGTH, packed, LENGTH);
+    assert_true(packed_length > 65536 && packed_length < LENGTH / 2);
+    char head[200];
+    snprintf(head, sizeof head,
+             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             packed_length);
+    peer *server = peer_of(SCRIPT(READ, SEND(head), {PEER_SEND, packed, packed_length}, LOOP));
+    hh_client *client = whole_client(NULL);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    assert_int_equal(hh_request_set_delivery(request, HH_DELIVER_SINK), HH_OK);
+    sink ample = {memory, LENGTH, 0}, narrow = {memory, packed_length, 0}, none = {NULL, 0, 0};
+    sink *sinks[] = {&ample, &none, &narrow};
+    for (size_t i = 0; i < 3; i++) {
+        answer got = {.hook = set_sink, .context = sinks[i]};
+        whole_submit(client, request, &got);
+        whole_drain(client);
+        assert_int_equal(sinks[i]->declared, packed_length);
+        if (i == 2) {
+            assert_failed(&got, HH_ERR_RESPONSE_TOO_LARGE, HH_PHASE_BODY, NULL);
+        } else {
+            assert_string_equal(got.events, "HD");
+            assert_int_equal(hh_response_body_bytes(got.response), LENGTH);
+            hh_slice body = hh_response_body(got.response);
+            assert_int_equal(body.length, i == 0 ? 0 : LENGTH);
+            assert_memory_equal(i == 0 ? memory : body.data, plain, LENGTH);
+        }
+        answer_clear(&got);
+    }
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+    free(plain);
+    free(packed);
+    free(memory);
+}
+
 /* Many tiny chunks: each event costs more than its byte, and counts for more. */
 static void test_tiny_chunks_are_bounded(void **state)
 {
@@ -282,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_paused_stream_stops_no_other),
         cmocka_unit_test(test_slow_caller_gets_everything),
         cmocka_unit_test(test_expanding_body_keeps_to_the_window),
+        cmocka_unit_test(test_sink_of_a_coded_body),
         cmocka_unit_test(test_tiny_chunks_are_bounded),
         cmocka_unit_test(test_event_queue_is_bounded),
         cmocka_unit_test(test_reset_while_paused_spins_not),
