@@ -34,6 +34,7 @@ class Httpbin:
     requests: list[Asked] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    _times: dict[str, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task] = field(default_factory=set)
 
     @property
@@ -94,6 +95,12 @@ class Httpbin:
             listener.close()
         self._loop.close()
 
+    def _record(self, asked: Asked) -> None:
+        if not self.requests:
+            self._times.clear()
+        self.requests.append(asked)
+        asked.times = self._times[asked.target] = self._times.get(asked.target, 0) + 1
+
     def _spawn(self, coroutine) -> None:
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)
@@ -148,7 +155,7 @@ class Httpbin:
             if asked is None:
                 return
             asked.connection = number
-            self.requests.append(asked)
+            self._record(asked)
             goes_on = (asked.header("connection") or "").lower() != "close"
             answer = await answer_request(asked)
             goes_on = goes_on and not answer.has("connection")

@@ -618,7 +618,21 @@ def get_links(asked: Asked, n: str, offset: str) -> Answer:
     return answer
 
 
-# What an API at api.example.com may have beyond httpbin.
+# What httpbin hasn't.
+
+
+@page("/flaky/{times}/{status}", *ANY)
+def any_flaky(asked: Asked, times: str, status: str) -> Answer:
+    """So many times the status, then well."""
+    if asked.times <= int(times):
+        return Answer(int(status))
+    return answer_json(describe(asked, *EVERYTHING))
+
+
+@page("/hang-up", *ANY)
+def any_hang_up(asked: Asked) -> Answer:
+    """Closes the connection without an answer."""
+    raise ConnectionAbortedError
 
 
 @page("/large-data")

@@ -20,6 +20,7 @@ class Asked:
     scheme: str = "http"
     body: bytes = b""
     connection: int = 0  # counts from 1
+    times: int = 1  # that this target was asked for since the server's list was cleared
 
     @property
     def path(self) -> str:

@@ -272,3 +272,11 @@ def test_each_loop_runs_a_coroutine(any_loop, run):
 
     assert any_loop(name_loop()) in ("asyncio", "uvloop")
     assert run(name_loop()) == "asyncio"
+
+
+def test_flaky_pages(ask, httpbin):
+    assert [ask("/flaky/2/503").status for _ in range(4)] == [503, 503, 200, 200]
+    httpbin.requests.clear()
+    assert ask("/flaky/2/503").status == 503
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask("/hang-up")
