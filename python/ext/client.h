@@ -65,7 +65,14 @@ typedef struct hhpy_client {
     X(connections_dialling)                                                                        \
     X(exchanges_queued)                                                                            \
     X(exchanges_in_flight)                                                                         \
-    X(buffers_in_use)
+    X(buffers_in_use)                                                                              \
+    X(buffers_in_use_bytes)                                                                        \
+    X(buffers_kept_bytes)                                                                          \
+    X(collected_bytes)                                                                             \
+    X(unreleased_bytes)                                                                            \
+    X(unsent_bytes)                                                                                \
+    X(exchanges_bytes)                                                                             \
+    X(spares_bytes)
 
 /* Opens an engine from the keywords in `options` (options.c). */
 hhpy_engine *hhpy_engine_open(hhpy_state *state, PyObject *options);

@@ -1,0 +1,391 @@
+"""The asynchronous client."""
+
+# The verbs' bodies are never run: the engine takes their calls.
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from typing import overload
+
+from ._batch import build_or_fail, check_max_concurrent, describe, raise_first
+from ._config import USE_CLIENT_DEFAULT, ConfiguredClient, UseClientDefault
+from ._engine import Request, verb
+from ._response import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from typing import Any, Literal, Self, Unpack
+
+    from ._stream import StreamContext, StreamedResponse
+    from ._types import (
+        AuthTypes,
+        ContentTypes,
+        DataTypes,
+        FilesTypes,
+        HeaderTypes,
+        ParamTypes,
+        RequestBodyKeywords,
+        RequestKeywords,
+        TimeoutTypes,
+        URLTypes,
+    )
+
+BATCH_AT_ONCE = 1000  # where each of a batch goes through Python
+
+
+class Client(ConfiguredClient):
+    """An HTTP client for asyncio: connections are kept and shared by all its requests.
+
+        async with hyperhttp.Client(base_url="https://api.example.com") as client:
+            response = await client.get("/users", params={"page": 2})
+            response.raise_for_status()
+            users = await response.json()
+
+    Use one for many requests; close it, or leave its block, at the end. It belongs to the event
+    loop that uses it, one at a time; threads each need their own. trio isn't supported.
+
+    Arguments, all by keyword:
+        base_url: str or URL that relative URLs are joined to: its path goes before theirs.
+        headers: sent with every request unless it sets the name itself.
+        params: appended to the query of every URL.
+        auth: a pair (user, password), or BasicAuth.
+        timeout: seconds for each of connect, read and write; a Timeout; None: no bound at all.
+        max_connections: int, all hosts together; None: no limit. Requests beyond it queue.
+        max_connections_per_host: int; None: as many as there may be.
+        max_keepalive_connections: int, idle ones that are kept; None: as many as there may be.
+        keepalive_expiry: seconds an idle connection is kept; None: for ever.
+        limits: a Limits, instead of the three of its names.
+        follow_redirects: bool. Credentials never cross to another origin.
+        max_redirects: int, at least 1; one more is TooManyRedirects.
+        verify: True: certificates are checked against the system's trust store; a path of a file
+            or directory of CAs; an ssl.SSLContext, of which CAs, lowest version and verification
+            are taken over (its client key can't be: give `cert`); False: not checked.
+        cert: a client certificate in PEM: path, (path, key's path), or those and a password.
+        uds: path of a Unix socket that every connection goes to.
+        local_address: IP address to connect from.
+        event_hooks: {"request": [function of the Request], "response": [function of the
+            response]}, called in order, before and after each request, plain or async.
+        max_response_bytes: int, of a decoded body; more is ResponseTooLarge. None: no limit.
+        resolver: function (host, port) -> IP addresses, asked instead of DNS, plain or async.
+        json_loads, json_dumps: functions instead of those of the standard library, such as
+            orjson.loads and orjson.dumps.
+        default_encoding: of text that doesn't tell its own: str, or function of bytes; None: UTF-8.
+
+    Raises TypeError, ValueError, InvalidURL, and OSError for files that aren't there.
+    """
+
+    _blocking = False
+
+    @verb("GET")
+    async def get(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a GET request; awaited, it gives the Response.
+
+        Arguments:
+            url: str or URL; joined to the client's ``base_url`` unless it is absolute.
+            params: appended to the URL's query: a mapping (a list repeats the key, None leaves
+                it out), pairs, or text that is encoded already.
+            headers: mapping or pairs of str; they replace the client's of the same name.
+            auth: a pair (user, password); None: none, whatever the client has.
+            timeout: seconds (int or float) for each of connect, read and write; a Timeout; None:
+                no bound at all.
+            follow_redirects: bool; None: as the client does.
+            max_response_bytes: int, of the decoded body; more is ResponseTooLarge.
+
+        Raises a TransportError when there is no answer (ConnectError, ReadTimeout ...), another
+        RequestError for one that can't be used, InvalidURL, TypeError and ValueError for arguments
+        that are wrong, RuntimeError once the client is closed. Any status is an answer: see
+        `raise_for_status()`.
+
+            response = await client.get("https://example.com/", params={"page": 2}, timeout=5.0)
+
+        It is sent at once when a loop runs, so that several can be under way:
+        ``await asyncio.gather(client.get(a), client.get(b))``.
+        """
+
+    @verb("OPTIONS")
+    async def options(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends an OPTIONS request. Arguments, answer and exceptions as of `get`."""
+
+    @verb("HEAD")
+    async def head(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a HEAD request. Arguments, answer and exceptions as of `get`."""
+
+    @verb("DELETE")
+    async def delete(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        json: Any = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a DELETE request. As `get`; with ``content=`` or ``json=`` it has a body."""
+
+    @verb("POST")
+    async def post(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        data: DataTypes | None = None,
+        files: FilesTypes | None = None,
+        json: Any = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a POST request with a body, if any is given.
+
+        Arguments, one kind of body at a time:
+            content: bytes or str as they are; a binary file or an iterator of bytes (async too),
+                sent as it gives them (chunked unless Content-Length is in `headers`).
+            data: a form, as `params`; or, with `files`, its fields.
+            files: a multipart form: mapping or pairs of name to bytes, str, a file, or
+                (filename, content[, content_type[, headers]]).
+            json: anything that `json_dumps` takes; None sends none.
+
+        The rest, answer and exceptions as of `get`. A body from an iterator can be sent once:
+        where a redirect wants it again, StreamConsumed is raised.
+        """
+
+    @verb("PUT")
+    async def put(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        data: DataTypes | None = None,
+        files: FilesTypes | None = None,
+        json: Any = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a PUT request. Arguments, answer and exceptions as of `post`."""
+
+    @verb("PATCH")
+    async def patch(
+        self,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        data: DataTypes | None = None,
+        files: FilesTypes | None = None,
+        json: Any = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a PATCH request. Arguments, answer and exceptions as of `post`."""
+
+    @verb(None)
+    async def request(
+        self,
+        method: str,
+        url: URLTypes,
+        *,
+        params: ParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        data: DataTypes | None = None,
+        files: FilesTypes | None = None,
+        json: Any = None,
+        auth: AuthTypes | None | UseClientDefault = USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = USE_CLIENT_DEFAULT,
+        follow_redirects: bool | None = None,
+        max_response_bytes: int | None = None,
+    ) -> Response:
+        """Sends a request of any method (str, a token, sent as given). The rest as of `post`."""
+
+    @overload
+    def send(
+        self, request: Request, *, stream: Literal[False] = False
+    ) -> Coroutine[Any, Any, Response]: ...
+
+    @overload
+    def send(
+        self, request: Request, *, stream: Literal[True]
+    ) -> Coroutine[Any, Any, StreamedResponse]: ...
+
+    def send(self, request: Request, *, stream: bool = False) -> Any:
+        """Sends a Request, of `build_request` or made by hand; awaited, it gives the Response.
+
+        What the client adds by default is in it already if `build_request` made it; to one made by
+        hand nothing is added. With ``stream=True`` its body is yet to be read, and it must be
+        closed by ``aclose()``. Raises what `get` does, and StreamConsumed when its body is an
+        iterator that was used.
+        """
+        if not isinstance(request, Request):
+            raise TypeError(f"send() takes a Request, not {type(request).__name__}")
+        if stream or self._needs_perform or not isinstance(request.content, bytes):
+            return self._send(request, stream)
+        return self._start(request)
+
+    async def _send(self, request: Request, stream: bool) -> Any:
+        from ._perform import perform
+
+        return await perform(
+            self,
+            request,
+            blocking=False,
+            hooks=self._hooks,
+            resolver=self._resolver,
+            stream=stream,
+        )
+
+    async def _perform(self, method: str, url: URLTypes, keywords: dict[str, Any]) -> Any:
+        """What a verb leaves to Python: hooks, a resolver, a body from an iterator."""
+        return await self._send(self.build_request(method, url, **keywords), False)
+
+    def stream(
+        self, method: str, url: URLTypes, **keywords: Unpack[RequestBodyKeywords]
+    ) -> StreamContext:
+        """An answer whose body is read as it comes, however large. Arguments as of `request`.
+
+            async with client.stream("GET", url) as response:
+                async for chunk in response.iter_bytes():
+                    file.write(chunk)
+
+        Entering it sends the request; leaving it ends it, read to the end or not. Raises what
+        `request` does.
+        """
+        from ._stream import StreamContext
+
+        return StreamContext(self, self.build_request(method, url, **keywords))
+
+    @overload
+    async def batch(
+        self,
+        requests: Iterable[URLTypes | Request],
+        *,
+        max_concurrent: int | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> list[Response]: ...
+
+    @overload
+    async def batch(
+        self,
+        requests: Iterable[URLTypes | Request],
+        *,
+        max_concurrent: int | None = None,
+        return_exceptions: bool,
+    ) -> list[Response | BaseException]: ...
+
+    async def batch(
+        self,
+        requests: Iterable[URLTypes | Request],
+        *,
+        max_concurrent: int | None = None,
+        return_exceptions: bool = False,
+    ) -> Any:
+        """Sends many at once: the answers, in the order of `requests`.
+
+        Arguments:
+            requests: iterable of URLs (str or URL, sent by GET) and Requests; taken bit by bit.
+            max_concurrent: int, how many are under way at most; None: the pool's limits alone.
+            return_exceptions: bool. True: what failed stands as its exception in the list.
+                False: once all have ended, the first failure is raised.
+
+            responses = await client.batch(f"/items/{number}" for number in range(1000))
+        """
+        limit = check_max_concurrent(max_concurrent)
+        if not self._needs_perform:
+            return await self._batch(requests, limit, return_exceptions)
+        import asyncio
+
+        gate = asyncio.Semaphore(limit or BATCH_AT_ONCE)
+
+        async def send(each: URLTypes | Request) -> Response:
+            async with gate:
+                return await (self.send(each) if isinstance(each, Request) else self.get(each))
+
+        results = await asyncio.gather(*map(send, requests), return_exceptions=True)
+        if not return_exceptions:
+            raise_first(results)
+        return results
+
+    async def batch_get(
+        self,
+        urls: Iterable[URLTypes],
+        *,
+        max_concurrent: int | None = None,
+        **keywords: Unpack[RequestKeywords],
+    ) -> list[dict[str, Any]]:
+        """GETs many URLs at once; `keywords` are those of `get`. A dict for each, in order.
+
+        ``{"url", "status_code", "headers", "content", "success": True}``, where headers is a dict
+        of str and content is bytes; or ``{"url", "error", "success": False}``, where error is a
+        sentence. Any status is a success. No failure of a request is raised.
+        """
+        urls = list(urls)
+        built = [build_or_fail(self, url, keywords) for url in urls]
+        requests = [each for each in built if not isinstance(each, Exception)]
+        results = iter(
+            await self.batch(requests, max_concurrent=max_concurrent, return_exceptions=True)
+        )
+        return [
+            describe(url, each if isinstance(each, Exception) else next(results))
+            for url, each in zip(urls, built, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Ends what is in flight (RequestError), closes every connection. Twice is fine."""
+        self._close()
+
+    aclose = close
+
+    async def __aenter__(self) -> Self:
+        if self.is_closed:
+            raise RuntimeError("the client is closed; make a new one")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._close()
+
+
+AsyncClient = Client
