@@ -173,7 +173,9 @@ static PyObject *channel_push(hhpy_channel *channel, PyObject *args)
     hh_status status = HH_ERR_STATE;
     if (refuse_two(channel) < 0 || !PyArg_ParseTuple(args, "y*p:push", &data, &last))
         return NULL;
-    if (channel->channel != NULL) {
+    if (channel->channel != NULL)
+        status = hhpy_subject_check_push(&channel->subject, data.len);
+    if (status == HH_OK) {
         hh_client *client = channel->engine->client;
         hh_id id = hh_channel_id(channel->channel);
         hh_slice bytes = {data.buf, (size_t)data.len};

@@ -394,8 +394,10 @@ static PyObject *exchange_push(hhpy_exchange *exchange, PyObject *args)
         return NULL;
     const exchange_flight *flight = flight_of(exchange);
     size_t accepted = 0;
-    hh_status status = HH_ERR_STATE;
-    if (flight != NULL && client_of(exchange) != NULL)
+    hh_status status = hhpy_subject_check_push(&exchange->subject, data.len);
+    if (flight == NULL || client_of(exchange) == NULL)
+        status = HH_ERR_STATE;
+    if (status == HH_OK)
         status = hh_body_push(client_of(exchange), flight->receiver.id,
                               (hh_slice){data.buf, (size_t)data.len},
                               last ? HH_BODY_LAST : HH_BODY_MORE, &accepted);

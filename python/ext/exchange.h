@@ -28,9 +28,10 @@ PyObject *hhpy_channel_open(hhpy_client *client, PyObject *request,
 /* What an exchange is about. References owned. */
 typedef struct hhpy_subject {
     hhpy_client *client;
-    PyObject *request; /* Request; for the exceptions */
-    PyObject *content; /* bytes that the engine borrows until the terminal event, or NULL */
-    hhpy_sent sent;    /* until the answer takes it */
+    PyObject *request;  /* Request; for the exceptions */
+    PyObject *content;  /* bytes that the engine borrows until the terminal event, or NULL */
+    hhpy_sent sent;     /* until the answer takes it */
+    uint64_t body_left; /* of the body that is pushed; HH_LENGTH_UNKNOWN: chunked, or none */
     hhpy_flavour flavour;
     bool is_whole; /* the answer comes at DONE, with its body */
 } hhpy_subject;
@@ -49,6 +50,8 @@ PyObject *hhpy_event_object(hhpy_subject *subject, const hh_event *event);
 
 /* The body of an answer()'s call, arguments (verdict, addresses=()). */
 PyObject *hhpy_exchange_answer(hh_client *client, hh_id id, PyObject *args, PyObject *keywords);
+/* HH_OK, or HH_ERR_BODY_LENGTH: more bytes than declared, though the engine has what it wanted. */
+hh_status hhpy_subject_check_push(const hhpy_subject *subject, Py_ssize_t length);
 /* What push() says to a status and the bytes that were taken. */
 PyObject *hhpy_exchange_pushed(hhpy_subject *subject, hh_status status, size_t accepted);
 

@@ -57,8 +57,11 @@ static int find_length(PyObject *headers, uint64_t *out)
     return 0;
 }
 
-static int apply(hh_request *request, const hhpy_request *given, const hhpy_open_options *options)
+/* *length is that of a body to be pushed. */
+static int apply(hh_request *request, const hhpy_request *given, const hhpy_open_options *options,
+                 uint64_t *length)
 {
+    *length = HH_LENGTH_UNKNOWN;
     hh_status status = hh_request_set_delivery(request, options->delivery);
     if (status == HH_OK && options->ask != 0)
         status = hh_request_set_questions(request, options->ask);
@@ -66,10 +69,9 @@ static int apply(hh_request *request, const hhpy_request *given, const hhpy_open
         status = hh_request_set_trace(request, HH_ON);
     if (status == HH_OK && given->content != NULL && given->content != Py_None &&
         !PyBytes_Check(given->content)) {
-        uint64_t length;
-        if (find_length(given->headers, &length) < 0)
+        if (find_length(given->headers, length) < 0)
             return -1;
-        status = hh_request_set_body_stream(request, length, HH_REWIND_IMPOSSIBLE);
+        status = hh_request_set_body_stream(request, *length, HH_REWIND_IMPOSSIBLE);
     }
     if (status == HH_OK)
         return 0;
@@ -83,7 +85,8 @@ int hhpy_subject_build(hhpy_client *client, PyObject *request, const hhpy_open_o
     hhpy_built built;
     if (hhpy_request_build_from(client, request, &built) < 0)
         return -1;
-    if (apply(built.request, (hhpy_request *)request, options) < 0) {
+    uint64_t length;
+    if (apply(built.request, (hhpy_request *)request, options, &length) < 0) {
         hhpy_built_clear(&built);
         return -1;
     }
@@ -95,6 +98,7 @@ int hhpy_subject_build(hhpy_client *client, PyObject *request, const hhpy_open_o
         .request = Py_NewRef(request),
         .content = Py_XNewRef(built.sent.content),
         .sent = built.sent,
+        .body_left = length,
         .flavour = client->is_blocking ? HHPY_FLAVOUR_BLOCKING : HHPY_FLAVOUR_ASYNC,
         .is_whole = options->delivery != HH_DELIVER_STREAM,
     };
@@ -259,6 +263,11 @@ PyObject *hhpy_exchange_answer(hh_client *client, hh_id id, PyObject *args, PyOb
     Py_RETURN_NONE;
 }
 
+hh_status hhpy_subject_check_push(const hhpy_subject *subject, Py_ssize_t length)
+{
+    return (uint64_t)length <= subject->body_left ? HH_OK : HH_ERR_BODY_LENGTH;
+}
+
 PyObject *hhpy_exchange_pushed(hhpy_subject *subject, hh_status status, size_t accepted)
 {
     hh_error error = {
@@ -267,8 +276,11 @@ PyObject *hhpy_exchange_pushed(hhpy_subject *subject, hh_status status, size_t a
         .phase = HH_PHASE_SEND,
         .processed = HH_PROCESSED_MAYBE,
     };
-    if (status == HH_OK)
+    if (status == HH_OK) {
+        if (subject->body_left != HH_LENGTH_UNKNOWN)
+            subject->body_left -= accepted;
         return PyLong_FromSize_t(accepted);
+    }
     if (status == HH_ERR_STATE) /* nobody wants it any more, as take() will tell */
         return PyLong_FromLong(0);
     const char *message = status == HH_ERR_BODY_LENGTH

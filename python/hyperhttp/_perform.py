@@ -131,7 +131,7 @@ class Flow:
         self._exchange.close()
 
     async def next(self) -> ResponseBase | bytes | None:
-        """The answer, then its body piece by piece, then None; raises what the request ends with."""
+        """The answer, then its body in pieces, then None. Raises what the request ends with."""
         while True:
             try:
                 event = self._exchange.take()
