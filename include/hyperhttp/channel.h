@@ -7,8 +7,8 @@
  * waits in hh_channel_next it may drive the client for every other blocking call, like hh_send. A
  * channel that nobody waits on holds nobody else up. Thread rule: a channel belongs to one thread
  * at a time; any number of them, and all other calls, may be under way on one client at once. A
- * channel may be closed after its client is destroyed; until then hh_channel_next returns
- * HH_ERR_CLIENT_CLOSED.
+ * channel may outlive its client: hh_channel_next then returns HH_ERR_CLIENT_CLOSED, and it is
+ * still to be closed.
  */
 #ifndef HYPERHTTP_CHANNEL_H
 #define HYPERHTTP_CHANNEL_H
@@ -36,12 +36,12 @@ HH_API HH_WARN_UNUSED hh_status hh_channel_create(hh_client *client, hh_channel 
 HH_API HH_WARN_UNUSED hh_status hh_channel_add(hh_channel *channel, hh_request *request, void *tag,
                                                hh_id *id);
 
-/* Waits for the next event, to be given back by hh_event_release, whichever way the exchange ends:
- * one DONE or ERROR comes last for each. Credit works as ever: BODY events that are kept hold
+/* Waits for the next event, to be given back by hh_event_release. Whichever way an exchange ends,
+ * one DONE or ERROR comes last for it. Credit works as ever: BODY events that are kept hold
  * up the connection in the end. HH_INTERRUPTED: a signal cut the wait short, the exchange goes on,
  * call again (while another thread drives, only if the handler was installed without SA_RESTART).
- * HH_ERR_STATE: every exchange's last event is out already. HH_ERR_CLIENT_CLOSED: in a child after
- * fork. HH_ERR_SYSTEM. On failure *out is NULL. */
+ * HH_ERR_STATE: the last event of every exchange is out already. HH_ERR_CLIENT_CLOSED: in a child
+ * after fork. HH_ERR_SYSTEM. On failure *out is NULL. */
 HH_API HH_WARN_UNUSED hh_status hh_channel_next(hh_channel *channel, const hh_event **out);
 
 /* The first exchange's id, 0 while there is none: for hh_answer, hh_body_push, hh_set_sink and

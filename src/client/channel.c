@@ -211,36 +211,35 @@ static hh_exchange *find_own(const hh_channel *channel, uint32_t *index)
     return NULL;
 }
 
-static void cancel_own(hh_channel *channel)
+static void give_up(hh_exchange *exchange)
+{
+    if (exchange->state != HH_EXCHANGE_FINISHED)
+        hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%s was given up",
+                          hh__exchange_show_url(exchange).text);
+}
+
+/* What each exchange still is to the channel: something to end first, and nothing in the end. Those
+ * whose terminal event the caller holds stay until it is released. */
+static void leave_client(hh_channel *channel)
 {
     hh_exchange *exchange;
     uint32_t index = 0;
     hh__loop_refresh(channel->client->loop); /* others may begin by what these leave */
-    while ((exchange = find_own(channel, &index)) != NULL)
-        if (exchange->state != HH_EXCHANGE_FINISHED)
-            hh__exchange_fail(exchange, HH_ERR_CANCELLED, HH_PHASE_NONE, "%s was given up",
-                              hh__exchange_show_url(exchange).text);
-}
-
-/* Exchanges whose terminal event the caller still holds stay until it is released. */
-static void disown(hh_channel *channel)
-{
-    hh_exchange *exchange;
-    uint32_t index = 0;
-    while ((exchange = find_own(channel, &index)) != NULL)
-        exchange->channel = NULL;
-}
-
-static void leave_client(hh_channel *channel)
-{
-    hh_exchange *only = hh__client_find(channel->client, channel->id);
-    if (channel->pending > 0)
-        cancel_own(channel);
-    drop_events(channel);
-    if (channel->has_several)
-        disown(channel);
-    else if (only != NULL && hh__client_find(channel->client, channel->id) == only)
-        only->channel = NULL;
+    if (!channel->has_several) {
+        exchange = hh__client_find(channel->client, channel->id);
+        if (exchange != NULL)
+            give_up(exchange);
+        drop_events(channel);
+        exchange = hh__client_find(channel->client, channel->id);
+        if (exchange != NULL)
+            exchange->channel = NULL;
+    } else {
+        while ((exchange = find_own(channel, &index)) != NULL)
+            give_up(exchange);
+        drop_events(channel);
+        for (index = 0; (exchange = find_own(channel, &index)) != NULL;)
+            exchange->channel = NULL;
+    }
     hh__list_remove(&channel->link);
 }
 

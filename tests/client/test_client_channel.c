@@ -351,6 +351,93 @@ static void test_by_turns(void **state)
     peer_stop(server);
 }
 
+/* Many exchanges in one channel, told apart by tag and id; more may be added at any time. */
+static void test_several_in_one(void **state)
+{
+    (void)state;
+    enum { COUNT = 30 };
+    peer *server = peer_of(echo);
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections = 4;
+    hh_client *client = whole_client(&options);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    assert_int_equal(hh_request_set_delivery(request, HH_DELIVER_WHOLE), HH_OK);
+    hh_channel *channel = NULL;
+    unsigned ended[COUNT] = {0};
+    hh_id ids[COUNT];
+    assert_int_equal(hh_channel_create(client, &channel), HH_OK);
+    assert_true(hh_channel_id(channel) == 0);
+    assert_over(channel);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(hh_channel_add(channel, request, &ended[i], &ids[i]), HH_OK);
+    assert_true(hh_channel_id(channel) == ids[0]);
+    assert_int_equal(hh_cancel(client, ids[7]), HH_OK);
+    const hh_event *event;
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+        unsigned *tag = event->tag;
+        ++*tag;
+        assert_true(event->id == ids[tag - ended]);
+        assert_int_equal(event->type == HH_EVENT_ERROR, tag == &ended[7]);
+        hh_event_release(client, event);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(ended[i], 1);
+    assert_over(channel);
+    assert_int_equal(hh_channel_add(channel, request, &ended[0], NULL), HH_OK);
+    assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+    hh_event_release(client, event);
+    assert_over(channel);
+    assert_int_equal(hh_channel_add(channel, NULL, NULL, NULL), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(hh_channel_add(NULL, request, NULL, NULL), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(hh_channel_create(NULL, &channel), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(hh_channel_create(client, NULL), HH_ERR_INVALID_ARGUMENT);
+    hh_client_close(client);
+    assert_int_equal(hh_channel_add(channel, request, NULL, NULL), HH_ERR_CLIENT_CLOSED);
+    hh_channel_close(channel);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* One held by the caller, some unread, some queued, some under way. */
+static void test_several_given_up(void **state)
+{
+    (void)state;
+    enum { COUNT = 12 };
+    static const peer_step *const scripts[] = {echo, held, echo};
+    peer *server = peer_start(scripts, 3);
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections = 2;
+    hh_client *client = whole_client(&options);
+    hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
+    assert_int_equal(hh_request_set_delivery(request, HH_DELIVER_WHOLE), HH_OK);
+    for (int round = 0; round < 2; round++) {
+        hh_channel *channel = NULL;
+        const hh_event *event = NULL;
+        assert_int_equal(hh_channel_create(client, &channel), HH_OK);
+        for (size_t i = 0; i < COUNT; i++)
+            assert_int_equal(hh_channel_add(channel, request, NULL, NULL), HH_OK);
+        assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+        hh_channel_close(channel);
+        assert_int_equal(whole_stats(client).exchanges_in_flight, 0);
+        assert_int_equal(hh_response_status(event->response), 200);
+        if (round == 0)
+            hh_event_release(client, event); /* else it goes with the client */
+    }
+    hh_channel *empty = NULL;
+    assert_int_equal(hh_channel_create(client, &empty), HH_OK);
+    hh_channel_close(empty);
+    assert_int_equal(hh_channel_create(client, &empty), HH_OK);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    const hh_event *none;
+    assert_int_equal(hh_channel_next(empty, &none), HH_ERR_CLIENT_CLOSED);
+    assert_int_equal(hh_channel_add(empty, NULL, NULL, NULL), HH_ERR_CLIENT_CLOSED);
+    hh_channel_close(empty);
+    peer_stop(server);
+}
+
 /* What nobody reads is bounded by its credit, doesn't make the descriptor readable, and isn't in
  * the queue beside which a blocking call would nap. */
 static void test_slow_reader_holds_nobody_up(void **state)
@@ -632,6 +719,8 @@ int main(void)
         cmocka_unit_test(test_questions_and_story),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_by_turns),
+        cmocka_unit_test(test_several_in_one),
+        cmocka_unit_test(test_several_given_up),
         cmocka_unit_test(test_slow_reader_holds_nobody_up),
         cmocka_unit_test(test_full_queue_holds_no_channel_up),
         cmocka_unit_test(test_cancel_and_close_wake_readers),
