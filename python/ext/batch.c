@@ -117,8 +117,15 @@ static void free_place(hhpy_place *place)
 static int build_item(hhpy_batch *batch, PyObject *object, hhpy_built *built)
 {
     hhpy_state *state = batch->client->state;
-    if (PyObject_TypeCheck(object, state->request_type))
+    if (PyObject_TypeCheck(object, state->request_type)) {
+        PyObject *content = ((hhpy_request *)object)->content;
+        if (content != NULL && !PyBytes_Check(content)) {
+            PyErr_SetString(PyExc_TypeError,
+                            "batch() can't send a body that comes from an iterator: use send()");
+            return -1;
+        }
         return hhpy_request_build_from(batch->client, object, built);
+    }
     hhpy_arguments arguments = {{NULL}};
     arguments.values[HHPY_KEYWORD_method] = state->names.GET;
     arguments.values[HHPY_KEYWORD_url] = object;
