@@ -12,11 +12,12 @@ import sys
 import threading
 import weakref
 
-import hyperhttp
 import pytest
+
+import hyperhttp
 from hyperhttp._response import parse_links
 
-FLAVOURS = [hyperhttp.Response, hyperhttp._response.SyncResponse]
+FLAVOURS = [hyperhttp.Response, hyperhttp.SyncResponse]
 
 
 @pytest.fixture(params=FLAVOURS, ids=["async", "blocking"])
@@ -524,8 +525,8 @@ def test_init_of_an_engines_answer(peer):
 def test_from_a_session(peer):
     with hyperhttp.Session() as session:
         response = session.get(peer.url("/redirect/1"))
-    assert type(response) is hyperhttp._response.SyncResponse
-    assert [type(one) for one in response.history] == [hyperhttp._response.SyncResponse]
+    assert type(response) is hyperhttp.SyncResponse
+    assert [type(one) for one in response.history] == [hyperhttp.SyncResponse]
     assert response.json()["target"] == "/redirect/0?status=302"
 
 
@@ -644,7 +645,7 @@ def test_async_names():
 
 
 def test_blocking_names():
-    response = hyperhttp._response.SyncResponse(200, text="a\nb")
+    response = hyperhttp.SyncResponse(200, text="a\nb")
     assert list(response.iter_content(2)) == [b"a\n", b"b"]
     with response as entered:
         assert entered is response

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
-import hyperhttp
 import orjson
 import pytest
 from peer import answer
 
-Sync = hyperhttp._response.SyncResponse
+import hyperhttp
+
+Sync = hyperhttp.SyncResponse
 VALUE = {"name": "hé€", "n": [1, 2.5, None, True]}
 TEXT = json.dumps(VALUE, ensure_ascii=False)
 

@@ -8,11 +8,12 @@ import inspect
 import random
 import weakref
 
-import hyperhttp
 import pytest
+
+import hyperhttp
 from hyperhttp._decode import ByteChunker, LineSplitter, TextChunker, TextDecoder
 
-Sync = hyperhttp._response.SyncResponse
+Sync = hyperhttp.SyncResponse
 MARKS = {"utf-8-sig": "utf-8-sig", "utf-16": "utf-16", "utf-32": "utf-32"}
 
 
