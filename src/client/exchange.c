@@ -93,10 +93,16 @@ static bool is_draining(const hh_exchange *exchange)
     return exchange->winner != NULL && exchange->winner->state == HH_ATTEMPT_DRAINING;
 }
 
+static bool is_asking_resolve(const hh_exchange *exchange)
+{
+    return exchange->state == HH_EXCHANGE_ASKING && exchange->asking == HH_ASK_RESOLVE;
+}
+
 static int64_t next_due(const hh_exchange *exchange)
 {
     int64_t due = exchange->total_due_ns;
-    bool is_waiting = exchange->state == HH_EXCHANGE_QUEUED || is_draining(exchange);
+    bool is_waiting = exchange->state == HH_EXCHANGE_QUEUED || is_draining(exchange) ||
+                      is_asking_resolve(exchange);
     if (is_waiting && exchange->wait_due_ns != 0 && (due == 0 || exchange->wait_due_ns < due))
         due = exchange->wait_due_ns;
     return due;
@@ -118,7 +124,7 @@ static hh_phase present_phase(const hh_exchange *exchange)
         return HH_PHASE_BODY;
     if (exchange->state == HH_EXCHANGE_QUEUED)
         return hh__waiter_phase(&exchange->waiter);
-    if (exchange->state == HH_EXCHANGE_ASKING && exchange->asking == HH_ASK_RESOLVE)
+    if (is_asking_resolve(exchange))
         return HH_PHASE_RESOLVE;
     if (exchange->state == HH_EXCHANGE_ASKING || attempt == NULL)
         return HH_PHASE_REDIRECT;
@@ -131,6 +137,12 @@ static bool end_wait(hh_exchange *exchange, int64_t spent_ms)
     if (is_draining(exchange)) {
         hh__exchange_drop_attempt(exchange, exchange->winner);
         hh__exchange_follow(exchange);
+        return true;
+    }
+    if (is_asking_resolve(exchange)) {
+        hh__exchange_fail(exchange, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_RESOLVE,
+                          "the caller's resolver gave no address for %.*s within %" PRId64 " ms",
+                          HH_SLICE_ARGS(hh_url_host(exchange->wire->url)), spent_ms);
         return true;
     }
     /* The pool's deadline bounds waiting for a place, not the dial that was made for us. */
@@ -209,6 +221,15 @@ static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
     hh__pool_wait(&client->pool, origin, &exchange->waiter);
 }
 
+/* The connect time-out bounds resolving, whoever does it. */
+static void ask_resolve(hh_exchange *exchange)
+{
+    int64_t connect_ns = hh__timeout_ns(timeouts_of(exchange).connect_ms);
+    hh__exchange_ask_resolve(exchange);
+    if (exchange->state == HH_EXCHANGE_ASKING && connect_ns != 0)
+        hh__exchange_bound_wait(exchange, connect_ns);
+}
+
 static hh_status find_origin(hh_exchange *exchange, hh_origin **origin)
 {
     const hh_wire *wire = exchange->wire;
@@ -240,7 +261,7 @@ void hh__exchange_seek(hh_exchange *exchange)
     if (pooled != NULL)
         hh__exchange_launch(exchange, pooled);
     else if ((exchange->request->questions & HH_ASK_RESOLVE) != 0 && !exchange->was_asked_resolve)
-        hh__exchange_ask_resolve(exchange);
+        ask_resolve(exchange);
     else
         wait_for_place(exchange, origin);
 }

@@ -71,7 +71,8 @@ struct hh_exchange {
     int64_t started_ns;
     int64_t hop_ns;       /* when the present hop began: started_ns, or the last redirect */
     int64_t total_due_ns; /* 0: none */
-    int64_t wait_due_ns;  /* of QUEUED: the pool's; of a redirect's body being drained; 0: none */
+    int64_t wait_due_ns;  /* of QUEUED: the pool's; of ASKING to resolve: connect's; of a redirect's
+                             body being drained; 0: none */
     hh_timer timer;
     hh_link ready_link; /* in client->ready: to be resumed; or client->stalled */
     uint8_t state;      /* hh_exchange_state */

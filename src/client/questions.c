@@ -1,8 +1,9 @@
 /*
  * questions.c - decisions that belong to the caller: ASKING, the event, the answer.
  *
- * The total deadline runs on and cancel works while the caller thinks. A question's text lives in
- * one block with it, freed when the event is released, so it may outlive the exchange.
+ * The total deadline runs on and cancel works while the caller thinks; the connect time-out bounds
+ * resolving. A question's text lives in one block with it, freed when the event is released, so it
+ * may outlive the exchange.
  */
 #include <string.h>
 
@@ -106,6 +107,7 @@ static hh_status answer_resolve(hh_exchange *exchange, const hh_answer_data *ans
             return status;
     }
     exchange->asking = 0;
+    exchange->wait_due_ns = 0;
     exchange->was_asked_resolve = true;
     hh__exchange_seek(exchange);
     return HH_OK;

@@ -673,6 +673,43 @@ static void test_asked_about_names(void **state)
     peer_stop(server);
 }
 
+/* The connect time-out bounds resolving, the caller's too; once answered it bounds the dial alone.
+ */
+static void test_asked_about_names_in_time(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"127.0.0.1"};
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP));
+    hh_client *client = whole_client(NULL);
+    hh_timeouts timeouts = {.connect_ms = 30, .read_ms = HH_TIMEOUT_NONE};
+    hh_request *request = whole_request(client, NULL, "http://name.invalid/");
+    assert_int_equal(hh_request_set_questions(request, HH_ASK_RESOLVE), HH_OK);
+    assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
+    answer got = {.id = 0};
+    run(client, request, &got);
+    assert_string_equal(got.events, "AE");
+    assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_RESOLVE, "name.invalid");
+    hh_answer_data data = {.size = sizeof data, .verdict = HH_ANSWER_YES, .addresses = here};
+    data.address_count = 1;
+    assert_int_equal(hh_answer(client, got.id, &data), HH_ERR_STATE);
+    answer_clear(&got);
+    hh_request_destroy(request);
+
+    char url[100];
+    snprintf(url, sizeof url, "http://other.invalid:%u/", peer_port(server));
+    request = whole_request(client, NULL, url);
+    assert_int_equal(hh_request_set_questions(request, HH_ASK_RESOLVE), HH_OK);
+    replier with = {.data = data};
+    got = (answer){.hook = reply, .context = &with};
+    run(client, request, &got);
+    assert_answered(&got, 200, "hello");
+    answer_clear(&got);
+    hh_request_destroy(request);
+    assert_at_rest(client);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 /* Who resolves names himself shares no connection with who doesn't. */
 static void test_asked_and_unasked_share_nothing(void **state)
 {
@@ -752,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_history),
         cmocka_unit_test(test_asked_about_redirects),
         cmocka_unit_test(test_asked_about_names),
+        cmocka_unit_test(test_asked_about_names_in_time),
         cmocka_unit_test(test_asked_and_unasked_share_nothing),
         cmocka_unit_test(test_failure_after_a_redirect_was_processed),
     };
