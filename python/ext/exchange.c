@@ -258,7 +258,8 @@ static void give_up(hhpy_exchange *exchange)
     exchange_flight *flight = flight_of(exchange);
     if (flight != NULL) {
         flight->exchange = NULL;
-        hhpy_engine_cancel(exchange->engine, &flight->receiver);
+        if (exchange->engine != NULL)
+            hhpy_engine_cancel(exchange->engine, &flight->receiver);
     }
     drop_items(exchange);
     Py_CLEAR(exchange->capsule);

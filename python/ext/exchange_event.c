@@ -226,9 +226,14 @@ static int collect_addresses(PyObject *sequence, const char **addresses, hh_answ
                          Py_TYPE(item)->tp_name);
             return -1;
         }
-        addresses[i] = PyUnicode_AsUTF8(item);
+        Py_ssize_t length;
+        addresses[i] = PyUnicode_AsUTF8AndSize(item, &length);
         if (addresses[i] == NULL)
             return -1;
+        if (strlen(addresses[i]) != (size_t)length) {
+            PyErr_SetString(PyExc_ValueError, "an address can't have a NUL in it");
+            return -1;
+        }
     }
     answer->addresses = addresses;
     answer->address_count = (size_t)count;

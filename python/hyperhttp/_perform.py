@@ -25,6 +25,10 @@ READ_SIZE = 65536  # bytes, of a body that is a file
 _ENDED = object()  # instead of a piece of the body: nobody wants it any more
 
 
+class _NotPlain(TypeError):
+    """A Session was given an async function."""
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine that has nothing to wait for, outside of any event loop."""
     try:
@@ -83,7 +87,7 @@ def _is_awaitable(result: object, what: str, blocking: bool) -> bool:
     if blocking:
         if hasattr(result, "close"):
             result.close()
-        raise TypeError(f"{what} of a Session must be a plain function, not an async one")
+        raise _NotPlain(f"{what} of a Session must be a plain function, not an async one")
     return True
 
 
@@ -152,7 +156,7 @@ class Flow:
 
     async def _send(self) -> None:
         """Gives the body, until no more of it is taken, or it ends."""
-        while True:
+        while not self._exchange.is_ended:
             while not self._last and not self._rest:
                 piece = await self._next_piece()
                 if piece is _ENDED:
@@ -192,9 +196,9 @@ class Flow:
             if addresses:
                 self._exchange.answer("yes", addresses)
                 return
+        except _NotPlain:
+            raise
         except Exception as error:
-            if self._blocking and isinstance(error, TypeError):
-                raise
             self._cause = error
         self._exchange.answer("no")
 
@@ -210,22 +214,27 @@ class Flow:
         if task is None:
             return await awaitable
         cancelling = task.cancelling()
-        interrupts = 0
+        is_waiting = True
+        is_interrupted = False
 
         def interrupt(_: asyncio.Future[None]) -> None:
-            nonlocal interrupts
-            interrupts += 1
-            task.cancel()
+            nonlocal is_interrupted
+            if is_waiting:  # a callback that the loop has scheduled can't be removed
+                is_interrupted = True
+                task.cancel()
 
         ended = self._exchange.wait(for_end=True)  # type: ignore[union-attr]
         ended.add_done_callback(interrupt)
         try:
             return await awaitable
         except asyncio.CancelledError:
-            if interrupts and task.uncancel() <= cancelling:
+            if is_interrupted and task.cancelling() <= cancelling + 1:
                 return _ENDED
             raise
         finally:
+            is_waiting = False
+            if is_interrupted:
+                task.uncancel()
             ended.remove_done_callback(interrupt)
             ended.cancel()
 
@@ -235,9 +244,10 @@ def _claim_body(request: Request, blocking: bool) -> AsyncIterator[Any] | Iterat
     content: Any = request.content
     if content is None or isinstance(content, bytes):
         return None
-    state = vars(request)
     frames = ("gi_frame", "ag_frame")
-    if state.get("_is_consumed") or any(getattr(content, name, 0) is None for name in frames):
+    if getattr(request, "_consumed", None) is content or any(
+        getattr(content, name, 0) is None for name in frames
+    ):
         raise StreamConsumed(
             "the body of this request is an iterator and was sent before: make it anew",
             request=request,
@@ -250,7 +260,7 @@ def _claim_body(request: Request, blocking: bool) -> AsyncIterator[Any] | Iterat
         body = iter(lambda: content.read(READ_SIZE), b"")
     else:
         body = iter(content)
-    state["_is_consumed"] = True
+    request._consumed = content
     return body  # type: ignore[no-any-return]
 
 

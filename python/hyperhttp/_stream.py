@@ -77,7 +77,7 @@ class Body:
 
 def _refuse_early(body: Body | None, what: str) -> None:
     if body is not None and not body.is_whole:
-        raise RuntimeError(f"{what} is known only once the body was read to its end")
+        raise ResponseNotRead(f"{what} is known only once the body was read to its end")
 
 
 class StreamedResponse(Response):
@@ -147,19 +147,19 @@ class StreamedResponse(Response):
 
     @property
     def elapsed(self) -> timedelta:
-        """From sending to the last byte. RuntimeError until the body was read to its end."""
+        """From sending to the last byte. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "elapsed")
         return super().elapsed
 
     @property
     def timings(self) -> Timings:
-        """Where the time went. RuntimeError until the body was read to its end."""
+        """Where the time went. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "timings")
         return super().timings
 
     @property
     def trailers(self) -> Headers:
-        """The trailer fields. RuntimeError until the body was read to its end."""
+        """The trailer fields. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "trailers")
         return super().trailers
 
@@ -216,19 +216,19 @@ class SyncStreamedResponse(SyncResponse):
 
     @property
     def elapsed(self) -> timedelta:
-        """From sending to the last byte. RuntimeError until the body was read to its end."""
+        """From sending to the last byte. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "elapsed")
         return super().elapsed
 
     @property
     def timings(self) -> Timings:
-        """Where the time went. RuntimeError until the body was read to its end."""
+        """Where the time went. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "timings")
         return super().timings
 
     @property
     def trailers(self) -> Headers:
-        """The trailer fields. RuntimeError until the body was read to its end."""
+        """The trailer fields. ResponseNotRead until the body was read to its end."""
         _refuse_early(self._stream, "trailers")
         return super().trailers
 
