@@ -12,4 +12,7 @@ PyObject *hhpy_url_new(hhpy_state *state, hh_slice text);
 /* The text of a `url=` argument: a str as it is, or a URL's. New reference to a str; TypeError. */
 PyObject *hhpy_url_text(hhpy_state *state, PyObject *object);
 
+/* The text of a URL for people to read: "[secure]" stands for a password. New reference. */
+PyObject *hhpy_url_shown(PyObject *url);
+
 #endif
