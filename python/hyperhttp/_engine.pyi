@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
-from types import TracebackType
+from types import GenericAlias, TracebackType
 from typing import Any, ClassVar, Final, Generic, ParamSpec, Self, TypeVar, final, overload
 import asyncio
 import contextvars
+
+from typing_extensions import disjoint_base
 
 from ._types import (
     ContentTypes, DataTypes, HeaderTypes, ParamTypes, TimeoutTypes, URLTypes, FileTypes, AuthTypes,
@@ -58,6 +60,7 @@ class Timings(tuple[float, ...]):
     def redirect(self) -> float: ...
     def __new__(cls, sequence: Iterable[float], dict: dict[str, Any] = ...) -> Self: ...
 
+@disjoint_base
 class ResponseBase:
     """An answer with its body. What Response and SyncResponse share."""
 
@@ -164,6 +167,7 @@ class Ready(Generic[_T_co]):
     """An awaitable that never waits; any other use raises TypeError that says "await it"."""
 
     def __await__(self) -> Generator[Any, None, _T_co]: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def send(self, value: Any, /) -> Any: ...
     def throw(
         self, type: Any, value: Any = None, traceback: TracebackType | None = None, /
