@@ -245,7 +245,7 @@ def _claim_body(request: Request, blocking: bool) -> AsyncIterator[Any] | Iterat
     if content is None or isinstance(content, bytes):
         return None
     frames = ("gi_frame", "ag_frame")
-    if getattr(request, "_consumed", None) is content or any(
+    if vars(request).get("_consumed") is content or any(
         getattr(content, name, 0) is None for name in frames
     ):
         raise StreamConsumed(
@@ -260,7 +260,7 @@ def _claim_body(request: Request, blocking: bool) -> AsyncIterator[Any] | Iterat
         body = iter(lambda: content.read(READ_SIZE), b"")
     else:
         body = iter(content)
-    request._consumed = content
+    vars(request)["_consumed"] = content
     return body  # type: ignore[no-any-return]
 
 

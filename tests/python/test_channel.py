@@ -274,21 +274,52 @@ def test_no_loop_runs(peer):
     asyncio.run(client.close())
 
 
+def count_objects():
+    gc.collect()
+    return sum("hyperhttp" in str(type(each)) for each in gc.get_objects())
+
+
 def test_no_references_are_lost(run, peer):
     async def body(client):
         request = client.build_request("GET", peer.url("/bytes/200000"))
-        before = None
-        for i in range(60):
-            await collect(client._open(request))
-            if i == 20:
-                gc.collect()
-                before = sys.getrefcount(request), sys.getrefcount(client), len(gc.get_objects())
-        gc.collect()
-        after = sys.getrefcount(request), sys.getrefcount(client), len(gc.get_objects())
-        assert after[:2] == before[:2]
-        assert after[2] - before[2] < 50
 
-    with_client(run, body)
+        def count():
+            return sys.getrefcount(request), sys.getrefcount(client), count_objects()
+
+        await collect(client._open(request))
+        before = count()
+        for i in range(40):
+            exchange = client._open(request)
+            if i % 2:
+                await collect(exchange)
+            else:
+                await exchange.wait()
+                exchange.close()
+        del exchange
+        await client.get(peer.url())  # what was cancelled has been dealt with
+        await asyncio.sleep(0)
+        return before, count()
+
+    before, after = with_client(run, body)
+    assert after == before
+
+
+def test_no_references_are_lost_by_channels(peer):
+    with hyperhttp.Session() as session:
+        request = session.build_request("GET", peer.url("/bytes/200000"))
+
+        def count():
+            return sys.getrefcount(request), sys.getrefcount(session), count_objects()
+
+        drain(session._open(request))
+        before = count()
+        for i in range(40):
+            channel = session._open(request)
+            if i % 2:
+                drain(channel)
+            channel.close()
+        del channel
+        assert count() == before
 
 
 # Channel.
