@@ -33,12 +33,13 @@ const hh_event *hhpy_channel_wait(hhpy_state *state, hh_channel *channel)
 
 static void raise_event_error(hhpy_state *state, const hh_event *event, hhpy_sent *sent)
 {
+    bool is_logged = hhpy_log_is_wanted(state); /* runs Python: before anything is raised */
     PyObject *request = hhpy_sent_request(state, sent);
     if (request == NULL)
         return;
     hhpy_error_raise(state, event->error, request);
     Py_DECREF(request);
-    if (!hhpy_log_is_wanted(state))
+    if (!is_logged)
         return;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);

@@ -29,7 +29,6 @@ async def configured_client():
         follow_redirects=True,
         verify=True,
         cert=None,
-        trust_env=True,
     )
 
     async with client:

@@ -52,11 +52,5 @@ async def ssl_configuration():
     async with hyperhttp.AsyncClient(verify=ssl_context) as client:
         print((await client.get("https://api.example.com/data")).status_code)
 
-    async with hyperhttp.AsyncClient(verify=ssl.create_default_context()) as client:
-        try:
-            await client.get("https://api.example.com/data")
-        except hyperhttp.ConnectError as error:
-            print(type(error).__name__)
-
 
 asyncio.run(ssl_configuration())
