@@ -3,10 +3,11 @@
  *
  *     bench_client keepalive URL CONNECTIONS REQUESTS     many at once, connections reused
  *     bench_client connect URL CONNECTIONS REQUESTS       a connection for each request
- *     bench_client sink URL 1 REQUESTS                    big bodies, received into one piece of
- * memory bench_client file URL 1 REQUESTS PATH               big bodies, written to PATH
- *     bench_client idle URL CONNECTIONS 1                 opens all, then prints what an idle one
- * holds bench_client create URL 1 TIMES                     makes and destroys clients
+ *     bench_client batch URL CONNECTIONS REQUESTS         each with a URL of its own, responses
+ * kept bench_client sink URL 1 REQUESTS                    big bodies, received into memory
+ *     bench_client file URL 1 REQUESTS PATH               big bodies, written to PATH
+ *     bench_client idle URL CONNECTIONS 1                 opens all; what does an idle one hold?
+ *     bench_client create URL 1 TIMES                     makes and destroys clients
  *
  * CA_FILE in the environment names the certificates to trust.
  */
@@ -21,11 +22,16 @@
 
 #include "common.h"
 
+enum { BATCH_IN_FLIGHT = 1024, URL_BYTES = 256 };
+
 typedef struct load {
     hh_client *client;
     hh_request *request;
+    hh_response **kept; /* batch: the answers, as they come */
+    const char *url;
     const char *mode;
     long connections;
+    long in_flight;
     long total;
     long sent;
     int file;
@@ -54,11 +60,26 @@ static hh_client *make_client(long connections)
     return client;
 }
 
+/* The batch's requests are made one by one, as a caller with a list of URLs has to. */
+static void submit_own(load *l, size_t tag)
+{
+    char url[URL_BYTES];
+    hh_request *request;
+    snprintf(url, sizeof url, "%s?%ld", l->url, l->sent);
+    check(hh_request_create(l->client, "GET", url, &request), "request");
+    check(hh_request_set_delivery(request, HH_DELIVER_WHOLE), "delivery");
+    check(hh_submit(l->client, request, &l->started_ns[tag], NULL), "submit");
+    hh_request_destroy(request);
+}
+
 static void submit(load *l, size_t tag)
 {
     l->started_ns[tag] = bench_now_ns();
+    if (l->kept != NULL)
+        submit_own(l, tag);
+    else
+        check(hh_submit(l->client, l->request, &l->started_ns[tag], NULL), "submit");
     l->sent++;
-    check(hh_submit(l->client, l->request, &l->started_ns[tag], NULL), "submit");
 }
 
 static void finish(load *l, const hh_event *event)
@@ -71,6 +92,8 @@ static void finish(load *l, const hh_event *event)
                     event->error != NULL ? event->error->message : "not 200");
     } else {
         l->run.bytes += hh_response_body_bytes(event->response);
+        if (l->kept != NULL)
+            l->kept[l->run.count - 1] = hh_response_ref(event->response);
     }
     if (l->sent < l->total)
         submit(l, (size_t)(started_ns - l->started_ns));
@@ -128,7 +151,7 @@ static void drive(load *l)
 {
     l->sent = 0;
     bench_begin(&l->run, (size_t)l->total);
-    for (long i = 0; i < l->connections && l->sent < l->total; i++)
+    for (long i = 0; i < l->in_flight && l->sent < l->total; i++)
         submit(l, (size_t)i);
     while (hh_client_pending(l->client) > 0) {
         check(hh_client_step(l->client, -1), "step");
@@ -139,6 +162,14 @@ static void drive(load *l)
     }
 }
 
+static void drop_kept(load *l)
+{
+    for (long i = 0; l->kept != NULL && i < l->total; i++) {
+        hh_response_destroy(l->kept[i]);
+        l->kept[i] = NULL;
+    }
+}
+
 /* Opens the connections, which the floor doesn't count either. */
 static void warm_up(load *l)
 {
@@ -146,6 +177,7 @@ static void warm_up(load *l)
     l->total = l->connections;
     drive(l);
     free(l->run.latencies_us);
+    drop_kept(l);
     l->total = total;
 }
 
@@ -171,9 +203,17 @@ static void measure_create(long times)
     printf("{\"create_us\":%.2f}\n", (double)(bench_now_ns() - started_ns) / 1e3 / (double)times);
 }
 
-static void prepare(load *l, const char *url)
+static void *zeroed(long count, size_t size)
 {
-    check(hh_request_create(l->client, "GET", url, &l->request), "request");
+    void *memory = calloc((size_t)count, size);
+    if (memory == NULL)
+        bench_die("start", "out of memory");
+    return memory;
+}
+
+static void prepare(load *l)
+{
+    check(hh_request_create(l->client, "GET", l->url, &l->request), "request");
     hh_delivery delivery = strcmp(l->mode, "sink") == 0   ? HH_DELIVER_SINK
                            : strcmp(l->mode, "file") == 0 ? HH_DELIVER_STREAM
                                                           : HH_DELIVER_WHOLE;
@@ -181,16 +221,19 @@ static void prepare(load *l, const char *url)
     check(hh_request_set_decoding(l->request, HH_DECODING_NONE), "decoding");
     if (strcmp(l->mode, "connect") == 0)
         check(hh_request_set_header(l->request, "Connection", "close"), "header");
-    l->started_ns = calloc((size_t)l->connections, sizeof *l->started_ns);
-    if (l->started_ns == NULL)
-        bench_die("start", "out of memory");
+    l->in_flight = l->connections;
+    if (strcmp(l->mode, "batch") == 0) {
+        l->in_flight = BATCH_IN_FLIGHT;
+        l->kept = zeroed(l->total > l->connections ? l->total : l->connections, sizeof *l->kept);
+    }
+    l->started_ns = zeroed(l->in_flight, sizeof *l->started_ns);
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 5)
         bench_die("usage", "bench_client MODE URL CONNECTIONS REQUESTS [PATH]");
-    load l = {.mode = argv[1], .file = -1};
+    load l = {.mode = argv[1], .url = argv[2], .file = -1};
     l.connections = bench_number(argv[3], "CONNECTIONS");
     l.total = bench_number(argv[4], "REQUESTS");
     if (strcmp(l.mode, "create") == 0) {
@@ -205,18 +248,20 @@ int main(int argc, char **argv)
             bench_die("file", "can't be opened");
     }
     l.client = make_client(l.connections);
-    prepare(&l, argv[2]);
+    prepare(&l);
     if (strcmp(l.mode, "idle") == 0) {
         measure_idle(&l);
     } else {
-        if (strcmp(l.mode, "keepalive") == 0)
+        if (strcmp(l.mode, "keepalive") == 0 || l.kept != NULL)
             warm_up(&l);
         drive(&l);
         bench_end(&l.run);
+        drop_kept(&l);
     }
     hh_request_destroy(l.request);
     hh_client_destroy(l.client);
     free(l.started_ns);
+    free(l.kept);
     free(l.memory);
     return l.run.failures == 0 ? 0 : 1;
 }
