@@ -1,7 +1,8 @@
 """HyperHTTP: `Client` under asyncio, `Session` for blocking calls."""
 
-import hyperhttp
 from clients import Opened, check
+
+import hyperhttp
 
 
 def create():
