@@ -100,8 +100,9 @@ static int write_primitive(output *out, PyObject *object, const char *what)
         return -1;
     }
     PyObject *number = number_text(object);
-    int result =
-        number == NULL || hhpy_slice_of_str(number, &text) < 0 ? -1 : write_plain(out, text);
+    int result = -1;
+    if (number != NULL && hhpy_slice_of_str(number, &text) == 0)
+        result = write_encoded(out, text); /* the '+' of 1e+100 */
     Py_XDECREF(number);
     return result;
 }
