@@ -88,7 +88,9 @@ class Bench:
     def python(self, needs: tuple[str, ...], *arguments: object) -> str:
         """Runs Python on the client's core with these peers on its path; what it printed."""
         command = ["taskset", "-c", str(CLIENT_CORE), sys.executable, *map(str, arguments)]
-        env = {**os.environ, "PYTHONPATH": self.peers.path(needs)}
+        # Nothing that changes how Python runs comes along, such as a ban on writing byte code.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        env["PYTHONPATH"] = self.peers.path(needs)
         try:
             done = subprocess.run(command, capture_output=True, text=True, env=env, check=False,
                                   timeout=WORKER_SECONDS)
@@ -208,6 +210,9 @@ def main() -> int:
         raise SystemExit(f"bench: not installed: {', '.join(missing)}; `make bench` installs them")
     peers = Peers(options.build / "peers")
     peers.install()
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        say(f"the machine has other work (load {load:.1f}): rates will be off, CPU a request less so")
     shapes = [shape for shape in SHAPES if options.shape in (None, shape.key)
               and (shape.quick or not options.quick)]
     rounds = options.rounds or (1 if options.quick else 3)
@@ -221,7 +226,7 @@ def main() -> int:
             server.stop()
     results = bench.results
     write(RESULTS, shapes, results.samples, results.failed, results.numbers,
-                 f"{versions(peers)}; {results.rounds} of {rounds} rounds")
+                 f"{versions(peers)}; {results.rounds} of {rounds} rounds; load at the start {load:.1f}")
     ours = {client.label for client in ASYNC[:2]} | {SHAPES[-1].ours}
     broken = [f"{label}, {shape}: {why}" for shape, row in results.failed.items()
               for label, why in row.items() if label in ours]
