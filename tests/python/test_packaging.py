@@ -47,7 +47,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree as it stands, as a repository of its own: a source distribution is what git has."""
     source = tmp_path_factory.mktemp("source") / "hyperhttp"
     ignored = shutil.ignore_patterns(
-        ".git", ".venv", "build*", "results", "__pycache__", ".*_cache", "*.tmp~"
+        ".git", ".venv", "build", "build-*", "results", "__pycache__", ".*_cache", "*.tmp~"
     )
     shutil.copytree(ROOT, source, ignore=ignored, symlinks=True)
     git = ("git", "-c", "user.name=test", "-c", "user.email=test@example.com")
