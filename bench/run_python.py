@@ -211,7 +211,7 @@ def main() -> int:
     peers = Peers(options.build / "peers")
     peers.install()
     load = os.getloadavg()[0]
-    if load > 0.5:
+    if load > 2.5:  # the C part, run just before, makes 2
         say(f"the machine has other work (load {load:.1f}): rates will be off, CPU a request less so")
     shapes = [shape for shape in SHAPES if options.shape in (None, shape.key)
               and (shape.quick or not options.quick)]
