@@ -139,11 +139,11 @@ PyObject *hhpy_request_new(hhpy_state *state, PyObject *method, PyObject *url, P
     if (made == NULL)
         return NULL;
     made->method = Py_NewRef(method);
-    made->url = take_url(state, url, NULL);
-    /* A copy: the one that was given may be shared by many requests. */
-    made->headers = hhpy_headers_convert(state, headers != NULL ? headers : Py_None);
     made->content = Py_XNewRef(content);
-    if (made->url == NULL || made->headers == NULL)
+    made->url = take_url(state, url, NULL);
+    if (made->url != NULL) /* a copy: the one that was given may be shared by many requests */
+        made->headers = hhpy_headers_convert(state, headers != NULL ? headers : Py_None);
+    if (made->headers == NULL)
         Py_CLEAR(made);
     return (PyObject *)made;
 }

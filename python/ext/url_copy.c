@@ -36,18 +36,19 @@ static PyObject *text_of(hh_slice slice)
 
 static int take_apart(const hh_url *url, PyObject **pieces)
 {
-    pieces[PIECE_SCHEME] = text_of(hh_url_scheme(url));
-    pieces[PIECE_USERNAME] = text_of(hh_url_username(url));
-    pieces[PIECE_PASSWORD] = text_of(hh_url_password(url));
-    pieces[PIECE_HOST] = text_of(hh_url_host(url));
-    pieces[PIECE_PORT] = hhpy_url_has_port(url) ? PyUnicode_FromFormat("%d", hh_url_port(url))
-                                                : PyUnicode_FromString("");
-    pieces[PIECE_PATH] = text_of(hh_url_path(url));
-    pieces[PIECE_QUERY] = text_of(hh_url_query(url));
-    pieces[PIECE_FRAGMENT] = text_of(hh_url_fragment(url));
-    for (int i = 0; i < PIECE_COUNT; i++)
+    const hh_slice slices[PIECE_COUNT] = {
+        [PIECE_SCHEME] = hh_url_scheme(url),     [PIECE_USERNAME] = hh_url_username(url),
+        [PIECE_PASSWORD] = hh_url_password(url), [PIECE_HOST] = hh_url_host(url),
+        [PIECE_PATH] = hh_url_path(url),         [PIECE_QUERY] = hh_url_query(url),
+        [PIECE_FRAGMENT] = hh_url_fragment(url),
+    };
+    for (int i = 0; i < PIECE_COUNT; i++) {
+        pieces[i] = i == PIECE_PORT && hhpy_url_has_port(url)
+                        ? PyUnicode_FromFormat("%d", hh_url_port(url))
+                        : text_of(slices[i]);
         if (pieces[i] == NULL)
             return -1;
+    }
     return 0;
 }
 
@@ -312,10 +313,8 @@ PyObject *hhpy_url_copy_add_param(PyObject *object, PyObject *args)
     if (!PyArg_ParseTuple(args, "UO:copy_add_param", &key, &value))
         return NULL;
     PyObject *added = Py_BuildValue("[(OO)]", key, value);
-    PyObject *text = hhpy_url_text(hhpy_url_state(self), object);
-    PyObject *longer = added != NULL && text != NULL
-                           ? hhpy_url_add_params(hhpy_url_state(self), text, added)
-                           : NULL;
+    PyObject *text = added != NULL ? hhpy_url_text(hhpy_url_state(self), object) : NULL;
+    PyObject *longer = text != NULL ? hhpy_url_add_params(hhpy_url_state(self), text, added) : NULL;
     hh_slice slice;
     PyObject *made = NULL;
     if (longer != NULL && hhpy_slice_of_str(longer, &slice) == 0)
