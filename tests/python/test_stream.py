@@ -426,11 +426,11 @@ def test_leaving_early_frees_the_slot(any_loop, peer):
                     break
         assert (await client.get(peer.url())).status_code == 200
 
-    with_client(any_loop, body, max_connections=1)
+    with_client(any_loop, body, max_connections=1, timeout=None)
 
 
 def test_sync_leaving_early_frees_the_slot(peer):
-    with hyperhttp.Session(max_connections=1) as session:
+    with hyperhttp.Session(max_connections=1, timeout=None) as session:
         for _ in range(20):
             with session.stream("GET", peer.url(f"/bytes/{BIG}")) as response:
                 for _ in response.iter_bytes():
@@ -445,7 +445,7 @@ def test_leaving_by_an_exception_frees_the_slot(run, peer):
                 raise KeyError("mine")
         return (await client.get(peer.url())).status_code
 
-    assert with_client(run, body, max_connections=1) == 200
+    assert with_client(run, body, max_connections=1, timeout=None) == 200
 
 
 def test_a_dropped_stream_frees_the_slot(run, peer):
@@ -461,7 +461,7 @@ def test_a_dropped_stream_frees_the_slot(run, peer):
             gc.collect()
             assert (await client.get(peer.url())).status_code == 200
 
-    with_client(run, body, max_connections=1)
+    with_client(run, body, max_connections=1, timeout=None)
 
 
 def test_a_stream_in_a_cycle_is_collected(run, peer):
@@ -474,11 +474,11 @@ def test_a_stream_in_a_cycle_is_collected(run, peer):
         gc.collect()
         return (await client.get(peer.url())).status_code
 
-    assert with_client(run, body, max_connections=1) == 200
+    assert with_client(run, body, max_connections=1, timeout=None) == 200
 
 
 def test_a_sync_dropped_stream_frees_the_slot(peer):
-    with hyperhttp.Session(max_connections=1) as session:
+    with hyperhttp.Session(max_connections=1, timeout=None) as session:
         response = session.send(session.build_request("GET", peer.url("/stall")), stream=True)
         assert response.status_code == 200
         del response
@@ -501,7 +501,7 @@ def test_cancelled_while_reading(any_loop, peer):
             await task
         return (await client.get(peer.url())).status_code
 
-    assert with_client(any_loop, body, max_connections=1) == 200
+    assert with_client(any_loop, body, max_connections=1, timeout=None) == 200
 
 
 def test_closed_by_another_task(run, peer):
@@ -561,7 +561,7 @@ def test_the_session_closed_under_it(peer):
 
 
 def test_the_loop_closed_under_it(peer):
-    client = hyperhttp.Client(max_connections=1)
+    client = hyperhttp.Client(max_connections=1, timeout=None)
     kept = []
 
     async def begin():
