@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import faulthandler
 import inspect
 import os
 import re
@@ -87,7 +88,7 @@ def run_files(server: Httpbin, folder: Path, *paths: Path) -> Outcome:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,  # it ends by itself before
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -151,6 +152,7 @@ def run_block(block: Block, namespace: dict[str, Any]) -> None:
 
 
 def main(unix_path: str, certificate: str, *paths: str) -> None:
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
     sys.path.pop(0)  # this file's folder: programs don't see the tests' modules
     redirect_clients(unix_path, certificate)
     namespace = {"__name__": "__main__", "asyncio": asyncio}

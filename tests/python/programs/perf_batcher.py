@@ -114,11 +114,15 @@ async def in_one_call():
     urls.insert(3, "https://httpbin.org/hang-up")
     async with hyperhttp.Client() as client:
         results = await client.batch(urls, max_concurrent=4, return_exceptions=True)
-        print([i for i, result in enumerate(results) if isinstance(result, Exception)])
+        for i, result in enumerate(results):
+            if isinstance(result, Exception):
+                print(i, result)
         print((await results[20].json())["args"])
 
         results = await client.batch_get(urls)
-        print([i for i, result in enumerate(results) if not result["success"]])
+        for i, result in enumerate(results):
+            if not result["success"]:
+                print(i, result["error"])
         print(sorted(results[0]), sorted(results[3]))
         print(results[0]["status_code"], results[0]["headers"]["content-type"])
 
