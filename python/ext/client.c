@@ -278,18 +278,21 @@ static PyObject *client_start(hhpy_client *client, PyObject *request)
 
 static PyObject *client_open(hhpy_client *client, PyObject *args, PyObject *keywords)
 {
-    static const char *const names[] = {"request", "trace", "ask", "stream", NULL};
+    static const char *const names[] = {"request", "trace", "ask", "stream", "decode", NULL};
     PyObject *request;
     int trace = 0;
     int stream = 1;
+    int decode = 1;
     unsigned ask = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!|pIp:_open", (char **)names,
-                                     client->state->request_type, &request, &trace, &ask, &stream))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!|pIpp:_open", (char **)names,
+                                     client->state->request_type, &request, &trace, &ask, &stream,
+                                     &decode))
         return NULL;
     hhpy_open_options options = {
         .trace = trace ? HH_ON : HH_OFF,
         .ask = ask,
         .delivery = stream ? HH_DELIVER_STREAM : HH_DELIVER_WHOLE,
+        .decoding = decode ? HH_DECODING_DEFAULT : HH_DECODING_NONE,
     };
     return client->is_blocking ? hhpy_channel_open(client, request, &options)
                                : hhpy_exchange_open(client, request, &options);

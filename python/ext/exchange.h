@@ -15,6 +15,7 @@ typedef struct hhpy_open_options {
     hh_switch trace;
     unsigned ask; /* HH_ASK_ mask */
     hh_delivery delivery;
+    hh_decoding decoding;
 } hhpy_open_options;
 
 /* Sends a Request: an Exchange (a loop must be running), or a Channel. */

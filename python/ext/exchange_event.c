@@ -65,6 +65,8 @@ static int apply(hh_request *request, const hhpy_request *given, const hhpy_open
     hh_status status = hh_request_set_delivery(request, options->delivery);
     if (status == HH_OK && options->ask != 0)
         status = hh_request_set_questions(request, options->ask);
+    if (status == HH_OK)
+        status = hh_request_set_decoding(request, options->decoding);
     if (status == HH_OK && options->trace == HH_ON)
         status = hh_request_set_trace(request, HH_ON);
     if (status == HH_OK && given->content != NULL && given->content != Py_None &&

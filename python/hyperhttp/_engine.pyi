@@ -372,8 +372,15 @@ class ClientBase:
     def build_request(self, method: str, url: URLTypes, **keywords: Any) -> Request: ...
     def _start(self, request: Request) -> Any: ...  # Client: a Call. Session: sends, waits, the answer
     def _batch(self, requests: Iterable[Any], max_concurrent: int | None, return_exceptions: bool) -> Any: ...
-    def _open(self, request: Request, trace: bool = False, ask: int = 0, stream: bool = True) -> Any:  # Client: Exchange. Session: Channel
-        ...
+    # An Exchange of a Client, a Channel of a Session.
+    def _open(
+        self,
+        request: Request,
+        trace: bool = False,
+        ask: int = 0,
+        stream: bool = True,
+        decode: bool = True,
+    ) -> Any: ...
 
 @final
 class Exchange:

@@ -122,7 +122,10 @@ class Flow:
         self._rest = memoryview(b"")  # of the piece that wasn't taken whole
         self._last = self._body is None
         self._exchange: Exchange | Channel = client._open(
-            request, ask=ASK_RESOLVE if resolver is not None else 0, stream=stream
+            request,
+            ask=ASK_RESOLVE if resolver is not None else 0,
+            stream=stream,
+            decode=bool(request.extensions.get("decode", True)),
         )
 
     @property

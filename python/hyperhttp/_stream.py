@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._perform import run
 from ._response import Response, SyncResponse
-from .errors import ResponseNotRead, StreamClosed, StreamConsumed
+from .errors import ResponseNotRead, StreamClosed, StreamConsumed, StreamError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +75,17 @@ class Body:
         raise ResponseNotRead("the body of this answer isn't read yet: use read() first")
 
 
+def _refuse_undone(response: StreamedResponse | SyncStreamedResponse) -> None:
+    coding = response.headers.get("content-encoding", "identity")
+    if response._stream is None or coding.lower() in ("", "identity"):
+        return
+    if response.request.extensions.get("decode", True):
+        raise StreamError(
+            f"the content coding of this answer ({coding}) was undone on the way; to have the body "
+            'as it is sent, set request.extensions["decode"] = False before sending'
+        )
+
+
 def _refuse_early(body: Body | None, what: str) -> None:
     if body is not None and not body.is_whole:
         raise ResponseNotRead(f"{what} is known only once the body was read to its end")
@@ -111,6 +122,18 @@ class StreamedResponse(Response):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.iter_bytes()
+
+    async def iter_raw(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """The body as it comes over the wire.
+
+        Content codings are undone in the engine, unless ``request.extensions["decode"]`` is False.
+        Where one was, this raises StreamError: there are no raw bytes any more.
+        """
+        _refuse_undone(self)
+        async for piece in self.iter_bytes(chunk_size):
+            yield piece
+
+    aiter_raw = iter_raw
 
     async def read(self) -> bytes:  # type: ignore[override]
         """The whole body, kept from then on. Raises as the iterators do."""
@@ -192,6 +215,15 @@ class SyncStreamedResponse(SyncResponse):
 
     def __iter__(self) -> Iterator[bytes]:
         return self.iter_bytes()
+
+    def iter_raw(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """The body as it comes over the wire.
+
+        Content codings are undone in the engine, unless ``request.extensions["decode"]`` is False.
+        Where one was, this raises StreamError: there are no raw bytes any more.
+        """
+        _refuse_undone(self)
+        return self.iter_bytes(chunk_size)
 
     def read(self) -> bytes:
         """The whole body, kept from then on. Raises as the iterators do."""

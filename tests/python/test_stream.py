@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import pickle
 import socket
 import threading
@@ -173,6 +174,25 @@ def test_codings_are_undone(run, peer):
             return b"".join([piece async for piece in response.iter_bytes()])
 
     assert with_client(run, body) == pattern(100_000)
+
+
+def test_raw_is_raw(run, peer):
+    async def body(client):
+        async with client.stream("GET", peer.url("/gzip")) as response:
+            with pytest.raises(hyperhttp.StreamError, match="gzip"):
+                await anext(response.iter_raw())
+            assert await response.read() == pattern(100_000)
+        request = client.build_request("GET", peer.url("/gzip"))
+        request.extensions["decode"] = False
+        async with await client.send(request, stream=True) as response:
+            return b"".join([piece async for piece in response.aiter_raw(1000)])
+
+    assert gzip.decompress(with_client(run, body)) == pattern(100_000)
+    assert peer.requests[-1].values("accept-encoding") == []
+    with hyperhttp.Session() as session, session.stream("GET", peer.url("/gzip")) as response:
+        with pytest.raises(hyperhttp.StreamError, match="gzip"):
+            response.iter_raw()
+        assert b"".join(response.iter_bytes()) == pattern(100_000)
 
 
 @pytest.mark.parametrize(("method", "path"), [("HEAD", "/ok"), ("GET", "/nothing")])
