@@ -48,6 +48,7 @@ static void give_back(hhpy_channel *channel)
 static PyObject *channel_close(hhpy_channel *channel, PyObject *Py_UNUSED(none))
 {
     channel->state = CLOSED;
+    Py_CLEAR(channel->failure); /* its traceback leads back here */
     if (channel->is_busy)
         (void)hh_cancel(channel->engine->client, hh_channel_id(channel->channel));
     else

@@ -410,6 +410,7 @@ static PyObject *exchange_close(hhpy_exchange *exchange, PyObject *Py_UNUSED(non
 {
     give_up(exchange);
     exchange->state = CLOSED;
+    Py_CLEAR(exchange->failure); /* its traceback leads back here */
     wake(exchange);
     Py_RETURN_NONE;
 }

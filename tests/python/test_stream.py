@@ -8,6 +8,7 @@ import gzip
 import pickle
 import socket
 import threading
+import weakref
 
 import pytest
 from peer import pattern
@@ -482,6 +483,28 @@ def test_a_dropped_stream_frees_the_slot(run, peer):
             assert (await client.get(peer.url())).status_code == 200
 
     with_client(run, body, max_connections=1, timeout=None)
+
+
+def test_a_failed_stream_leaves_no_cycle(run, peer):
+    """What failed is freed with the exception, not by the garbage collector some time."""
+
+    async def body(client):
+        kept = []
+        gc.collect()
+        gc.disable()
+        try:
+            try:
+                async with client.stream("GET", peer.url("/truncated")) as response:
+                    kept.append(weakref.ref(response))
+                    await response.read()
+            except hyperhttp.RemoteProtocolError:
+                pass
+            del response
+            return kept[0]() is None
+        finally:
+            gc.enable()
+
+    assert with_client(run, body)
 
 
 def test_a_stream_in_a_cycle_is_collected(run, peer):
