@@ -110,7 +110,6 @@ __all__ = [
     "TooManyRedirects",
     "TotalTimeout",
     "TransportError",
-    "URL",
     "UnsupportedProtocol",
     "UseClientDefault",
     "WriteError",

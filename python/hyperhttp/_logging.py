@@ -18,8 +18,19 @@ logger = logging.getLogger("hyperhttp")
 
 REDACTED = "[redacted]"
 # Parts of names of query parameters that carry secrets, in lower case.
-_SECRETS = ("token", "secret", "password", "passwd", "signature", "credential", "apikey", "api_key")
-_SECRET_NAMES = frozenset({"key", "sig", "auth", "pwd", "pass", "code", "api-key", "jwt"})
+_SECRETS = (
+    "token",
+    "secret",
+    "passw",
+    "signature",
+    "credential",
+    "authorization",
+    "session",
+    "apikey",
+    "api_key",
+    "api-key",
+)
+_SECRET_NAMES = frozenset({"key", "sig", "auth", "pwd", "pass", "code", "jwt"})
 
 
 def _is_secret(name: str) -> bool:
@@ -54,16 +65,17 @@ def logs_requests() -> bool:
 
 
 def log_done(method: str, url: str, outcome: ResponseBase | BaseException) -> None:
-    """One line for a request that has ended."""
+    """One line for a request that has ended, or whose answer begins to stream."""
     if isinstance(outcome, BaseException):
         logger.debug("%s %s %s: %s", method, redact(url), type(outcome).__name__, outcome)
         return
+    took = outcome.timings.total
     logger.debug(
-        "%s %s %d %.1f ms",
+        "%s %s %d%s",
         method,
         redact(url),
         outcome.status_code,
-        outcome.timings.total * 1000,
+        f" {took * 1000:.1f} ms" if took else "",  # none: a stream that has just begun
     )
 
 
