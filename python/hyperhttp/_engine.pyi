@@ -1,18 +1,35 @@
 # The C extension, python/ext/. Checked against the built module by stubtest.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, Sequence
-from collections.abc import ValuesView
+import asyncio
+import contextvars
+from collections.abc import (
+    Callable,
+    Coroutine,
+    Generator,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    Sequence,
+    ValuesView,
+)
 from datetime import timedelta
 from types import GenericAlias, TracebackType
 from typing import Any, ClassVar, Final, Generic, ParamSpec, Self, TypeVar, final, overload
-import asyncio
-import contextvars
 
 from typing_extensions import disjoint_base
 
 from ._types import (
-    ContentTypes, DataTypes, HeaderTypes, ParamTypes, TimeoutTypes, URLTypes, FilesTypes, AuthTypes,
+    AuthTypes,
+    ContentTypes,
+    DataTypes,
+    FilesTypes,
+    HeaderTypes,
+    ParamTypes,
+    TimeoutTypes,
+    URLTypes,
 )
 
 _P = ParamSpec("_P")
@@ -200,7 +217,15 @@ class Timings(tuple[float, ...]):
     n_sequence_fields: Final = 9
     n_unnamed_fields: Final = 0
     __match_args__: Final = (
-        "queue", "resolve", "connect", "tls", "send", "wait", "receive", "total", "redirect",
+        "queue",
+        "resolve",
+        "connect",
+        "tls",
+        "send",
+        "wait",
+        "receive",
+        "total",
+        "redirect",
     )
     @property
     def queue(self) -> float: ...
@@ -301,8 +326,9 @@ class ResponseBase:
     @property
     def extensions(self) -> dict[str, Any]: ...
     def raise_for_status(self) -> Self: ...
-    # While the body is being streamed, the object that stands for it: its content() gives the bytes once
-    # all have been read, and raises until then. _fill(bytes) sets the body and lets go of the stream.
+    # While the body is being streamed, the object that stands for it: its content() gives the
+    # bytes once all have been read, and raises until then. _fill(bytes) sets the body and lets go
+    # of the stream.
     _stream: Any
     def _fill(self, content: bytes, /) -> None: ...
     def __getstate__(self) -> dict[str, Any]: ...
@@ -337,12 +363,14 @@ class Ready(Generic[_T_co]):
     def close(self) -> None: ...
 
 @final
-class Call(Generic[_T_co]):
+class Call(Coroutine[Any, Any, _T_co]):
     """One request under way; a Future and a coroutine."""
 
-    def __await__(self) -> Generator[Any, None, _T_co]: ...
-    def send(self, value: None, /) -> Any: ...
-    def throw(self, exception: BaseException, /) -> Any: ...
+    def __await__(self) -> Generator[Any, Any, _T_co]: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(
+        self, type: Any, value: Any = None, traceback: TracebackType | None = None, /
+    ) -> Any: ...
     def close(self) -> None: ...
     def cancel(self, msg: object = None) -> bool: ...
     def cancelled(self) -> bool: ...
@@ -357,21 +385,30 @@ class Call(Generic[_T_co]):
     async def __aenter__(self) -> _T_co: ...
     async def __aexit__(self, *exc_info: object) -> None: ...
 
+@disjoint_base
 class ClientBase:
     """What Client and Session share."""
 
-    # `engine_options`: names of hh_client_options (options.c), seconds as floats, kept so that a forked child can open
-    # its own engine. `defaults`: blocking (bool), needs_perform (bool), headers, params, base_url (str or ""), auth,
-    # json_dumps, json_loads, default_encoding; each may be left out.
+    # `engine_options`: names of hh_client_options (options.c), seconds as floats, kept so that a
+    # forked child can open its own engine. `defaults`: blocking (bool), needs_perform (bool),
+    # headers, params, base_url (str or ""), auth, json_dumps, json_loads, default_encoding; each
+    # may be left out.
     def __init__(self, engine_options: dict[str, Any], defaults: dict[str, Any], /) -> None: ...
     headers: Headers
+    params: ParamTypes | None
     @property
     def is_closed(self) -> bool: ...
-    def _close(self) -> None: ...                   # cancels what is in flight, frees the engine
-    def _stats(self) -> dict[str, int]: ...         # every number of hh_client_stats
+    # Cancels what is in flight, frees the engine.
+    def _close(self) -> None: ...
+    # Every number of hh_client_stats.
+    def _stats(self) -> dict[str, int]: ...
     def build_request(self, method: str, url: URLTypes, **keywords: Any) -> Request: ...
-    def _start(self, request: Request) -> Any: ...  # Client: a Call. Session: sends, waits, the answer
-    def _batch(self, requests: Iterable[Any], max_concurrent: int | None, return_exceptions: bool) -> Any: ...
+    # Client: a Call. Session: sends, waits, the answer.
+    def _start(self, request: Request) -> Any: ...
+    # 0 for max_concurrent: the pool's limits alone. Client: a Future. Session: the list.
+    def _batch(
+        self, requests: Iterable[Any], max_concurrent: int, return_exceptions: bool, /
+    ) -> Any: ...
     # An Exchange of a Client, a Channel of a Session.
     def _open(
         self,
@@ -392,7 +429,7 @@ class Exchange:
         ("information", response) and ("trace", kind, text) if asked for; None at the end.
         Raises what the request failed with, RuntimeError once closed."""
     def wait(self, for_end: bool = False) -> asyncio.Future[None]:
-        """Done as soon as take() has something, or with for_end only when the exchange has ended."""
+        """Done once take() has something, or with for_end only once the exchange has ended."""
     def answer(self, verdict: str, addresses: Sequence[str] = ()) -> None:
         """Answers a question: "default", "yes", "no" or "fail"."""
     def push(self, data: bytes | bytearray | memoryview, last: bool, /) -> int:
@@ -413,11 +450,31 @@ class Channel:
     @property
     def is_ended(self) -> bool: ...
 
-def verb(method: str | None) -> Callable[
-    [Callable[_P, Coroutine[Any, Any, _T]]], Callable[_P, Call[_T]]
-]:
-    """Makes a method of Client out of a template `async def`: the C code takes the call, the template
-    gives name, signature and documentation. None: the method is the first argument."""
+@final
+class Batch:
+    """Many requests under way by one call."""
 
-def blocking_verb(method: str | None) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    def __call__(self, future: asyncio.Future[Any], /) -> None: ...
+
+@final
+class Engine:
+    """The engine under its event loop, which calls it when there is something to do."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None: ...
+    def close(self) -> None: ...
+
+@final
+class Verb:
+    """A method that sends a request."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any: ...
+    def __get__(self, instance: object, owner: type | None = None, /) -> Any: ...
+
+def verb(
+    method: str | None, /
+) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], Callable[_P, Call[_T]]]:
+    """Makes a method of Client out of a template `async def`: the C code takes the call, the
+    template gives name, signature and documentation. None: the method is the first argument."""
+
+def blocking_verb(method: str | None, /) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """The same for Session, out of a plain `def`."""

@@ -44,10 +44,9 @@ __all__ = [
 
 URLTypes: TypeAlias = str | URL
 
-_Primitive: TypeAlias = str | bytes | int | float | bool | None
-_Pairs: TypeAlias = (
-    Mapping[str, _Primitive | Sequence[_Primitive]] | Iterable[tuple[str, _Primitive]]
-)
+# Values are str, bytes, int, float, bool, None, or a list or tuple of those; a dict of several
+# kinds is inferred as one of object.
+_Pairs: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 ParamTypes: TypeAlias = _Pairs | str | bytes
 DataTypes: TypeAlias = _Pairs | str | bytes | bytearray | memoryview
 
