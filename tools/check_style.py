@@ -12,6 +12,7 @@ from pathlib import Path
 FILE_LINES = 900
 FUNCTION_LINES = 80
 PARAMETERS = 6  # five is the aim; a handler's list (on_...) is dictated by who calls it
+VECTORCALL = "PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames"  # as dictated, counts as one
 FOLDERS = ("include", "src", "cli", "python", "examples", "tests", "fuzz", "bench")
 
 # Each: where it holds, where it doesn't, what is looked for, what to say.
@@ -92,7 +93,7 @@ def check_functions(path, code):
         length = match["body"].count("\n")
         if length > FUNCTION_LINES and name != "main":
             yield line, f"{name} has {length} lines, over {FUNCTION_LINES}"
-        parameters = count_parameters(match["parameters"])
+        parameters = count_parameters(" ".join(match["parameters"].split()).replace(VECTORCALL, "args"))
         if parameters > PARAMETERS and not name.startswith("on_"):
             yield line, f"{name} has {parameters} parameters, over {PARAMETERS}"
         is_static = re.search(r"\bstatic\b", head) is not None

@@ -151,6 +151,7 @@ def test_a_broken_rule_of_style_is_red(tree, path, text, reason):
         ("src/net/loop.c", "/* malloc(1) in a comment */\nstatic const char *f(void)\n{\n    return \"malloc(1)\";\n}\n"),
         ("src/net/loop.c", "/* loop */\n" + long_function(80)),
         ("src/net/loop.c", "/* loop */\nstatic void on_x(int a, int b, int c, int d, int e, int f, int g)\n{\n}\n"),
+        ("python/ext/v.c", "/* v */\nint hhpy_v(int a, int b, int c, int d, int e,\n           PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)\n{\n}\n"),
         ("cli/g.c", "/* g */\nint g(int a, int (*f)(int, int, int), int b, int c)\n{\n}\n"),
     ],
 )  # fmt: skip
