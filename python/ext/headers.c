@@ -2,21 +2,15 @@
  * headers.c - hyperhttp.Headers, its Python face: a MutableMapping that keeps repeats.
  *
  * Fields lie in a store (header_store.h) as they came; strings are made when asked for. Leaves what
- * may become a Headers, and which fields are allowed, to headers_convert.c. Invariant: code of the
- * user runs only before a change, never amid one, so h.update(h) and the like are safe; iterators
- * notice a change by the version.
+ * may become a Headers, and which fields are allowed, to headers_convert.c; comparing, showing and
+ * copying to headers_value.c; iteration to headers_iterator.c. Invariant: code of the
+ * user runs only before a change, never amid one, so h.update(h) and the like are safe.
  */
 #include "headers_object.h"
 
 #include <string.h>
 
-typedef struct iterator {
-    PyObject_HEAD hhpy_headers *headers; /* NULL: at the end */
-    uint64_t version;
-    Py_ssize_t index;
-} iterator;
-
-static hhpy_state *state_of(const hhpy_headers *self)
+hhpy_state *hhpy_headers_state(const hhpy_headers *self)
 {
     return PyType_GetModuleState(Py_TYPE(self));
 }
@@ -39,12 +33,12 @@ static PyObject *lower_name(hh_slice name)
     return text;
 }
 
-static PyObject *name_at(const hhpy_headers *self, Py_ssize_t index)
+PyObject *hhpy_headers_name_at(const hhpy_headers *self, Py_ssize_t index)
 {
     return lower_name(hhpy_store_name(&self->store, index));
 }
 
-static PyObject *value_at(const hhpy_headers *self, Py_ssize_t index)
+PyObject *hhpy_headers_value_at(const hhpy_headers *self, Py_ssize_t index)
 {
     return hhpy_text(hhpy_store_value(&self->store, index));
 }
@@ -55,7 +49,7 @@ static PyObject *bytes_of(hh_slice slice)
 }
 
 /* A new tuple of two new references, which it takes over. */
-static PyObject *pair_of(PyObject *first, PyObject *second)
+PyObject *hhpy_headers_pair(PyObject *first, PyObject *second)
 {
     PyObject *pair = first != NULL && second != NULL ? PyTuple_Pack(2, first, second) : NULL;
     Py_XDECREF(first);
@@ -63,7 +57,7 @@ static PyObject *pair_of(PyObject *first, PyObject *second)
     return pair;
 }
 
-static int append(PyObject *list, PyObject *item)
+int hhpy_headers_append(PyObject *list, PyObject *item)
 {
     int result = item != NULL ? PyList_Append(list, item) : -1;
     Py_XDECREF(item);
@@ -75,7 +69,7 @@ static PyObject *values_from(const hhpy_headers *self, Py_ssize_t index)
 {
     PyObject *list = PyList_New(0);
     while (list != NULL && index >= 0) {
-        if (append(list, value_at(self, index)) < 0)
+        if (hhpy_headers_append(list, hhpy_headers_value_at(self, index)) < 0)
             Py_CLEAR(list);
         else
             index = hhpy_store_find(&self->store, hhpy_store_name(&self->store, index), index + 1);
@@ -88,7 +82,7 @@ static PyObject *joined_from(const hhpy_headers *self, Py_ssize_t index)
 {
     hh_slice name = hhpy_store_name(&self->store, index);
     if (hhpy_store_find(&self->store, name, index + 1) < 0)
-        return value_at(self, index);
+        return hhpy_headers_value_at(self, index);
     PyObject *list = values_from(self, index);
     PyObject *comma = list != NULL ? PyUnicode_FromString(", ") : NULL;
     PyObject *joined = comma != NULL ? PyUnicode_Join(comma, list) : NULL;
@@ -139,7 +133,7 @@ static int contains(PyObject *object, PyObject *key)
     return (int)look_up((hhpy_headers *)object, key, &index);
 }
 
-static Py_ssize_t length(PyObject *object)
+Py_ssize_t hhpy_headers_length(PyObject *object)
 {
     const hhpy_headers *self = (hhpy_headers *)object;
     Py_ssize_t count = 0;
@@ -212,7 +206,7 @@ static int split_into(PyObject *list, PyObject *value)
             start++;
         while (end > start && is_blank(value, end - 1))
             end--;
-        if (end > start && append(list, PyUnicode_Substring(value, start, end)) < 0)
+        if (end > start && hhpy_headers_append(list, PyUnicode_Substring(value, start, end)) < 0)
             return -1;
     }
     return 0;
@@ -264,18 +258,20 @@ static PyObject *multi_items(PyObject *object, PyObject *Py_UNUSED(unused))
     const hhpy_headers *self = (hhpy_headers *)object;
     PyObject *list = PyList_New(0);
     for (Py_ssize_t i = 0; list != NULL && i < self->store.count; i++)
-        if (append(list, pair_of(name_at(self, i), value_at(self, i))) < 0)
+        if (hhpy_headers_append(list, hhpy_headers_pair(hhpy_headers_name_at(self, i),
+                                                        hhpy_headers_value_at(self, i))) < 0)
             Py_CLEAR(list);
     return list;
 }
 
-static PyObject *raw(PyObject *object, void *Py_UNUSED(closure))
+PyObject *hhpy_headers_raw(PyObject *object, void *Py_UNUSED(closure))
 {
     const hhpy_headers *self = (hhpy_headers *)object;
     PyObject *list = PyList_New(0);
     for (Py_ssize_t i = 0; list != NULL && i < self->store.count; i++)
-        if (append(list, pair_of(bytes_of(hhpy_store_name(&self->store, i)),
-                                 bytes_of(hhpy_store_value(&self->store, i)))) < 0)
+        if (hhpy_headers_append(list,
+                                hhpy_headers_pair(bytes_of(hhpy_store_name(&self->store, i)),
+                                                  bytes_of(hhpy_store_value(&self->store, i)))) < 0)
             Py_CLEAR(list);
     return list;
 }
@@ -381,7 +377,7 @@ PyDoc_STRVAR(update_doc,
 
 static PyObject *update(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    hhpy_state *state = state_of((hhpy_headers *)self);
+    hhpy_state *state = hhpy_headers_state((hhpy_headers *)self);
     PyObject *given = Py_None;
     PyObject *more = NULL;
     if (!PyArg_ParseTuple(args, "|O:update", &given))
@@ -448,7 +444,7 @@ static PyObject *popitem(PyObject *object, PyObject *Py_UNUSED(unused))
     }
     hh_slice name = hhpy_store_name(&self->store, self->store.count - 1);
     Py_ssize_t first = hhpy_store_find(&self->store, name, 0);
-    PyObject *pair = pair_of(lower_name(name), joined_from(self, first));
+    PyObject *pair = hhpy_headers_pair(lower_name(name), joined_from(self, first));
     if (pair != NULL) {
         self->version++;
         hhpy_store_remove(&self->store, name);
@@ -465,219 +461,6 @@ static PyObject *clear(PyObject *object, PyObject *Py_UNUSED(unused))
     hhpy_store_clear(&self->store);
     Py_RETURN_NONE;
 }
-
-/* --- as a value ------------------------------------------------------------------------------ */
-
-PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nAn independent Headers with the same fields.");
-
-static PyObject *copy(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    return hhpy_headers_convert(state_of((hhpy_headers *)self), self);
-}
-
-static PyObject *reduce(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    PyObject *fields = raw(self, NULL);
-    return fields != NULL ? Py_BuildValue("O(N)", Py_TYPE(self), fields) : NULL;
-}
-
-static PyObject *size_of(PyObject *object, PyObject *Py_UNUSED(unused))
-{
-    const hhpy_store *store = &((hhpy_headers *)object)->store;
-    size_t bytes =
-        sizeof(hhpy_headers) + store->text_size + (size_t)store->entries_size * sizeof(hhpy_entry);
-    return PyLong_FromSize_t(bytes);
-}
-
-static bool is_secret(hh_slice name)
-{
-    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-                                        "set-cookie"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (name.length == strlen(names[i]) &&
-            PyOS_mystrnicmp(name.data, names[i], (Py_ssize_t)name.length) == 0)
-            return true;
-    return false;
-}
-
-static PyObject *shown_at(const hhpy_headers *self, Py_ssize_t index)
-{
-    PyObject *value = is_secret(hhpy_store_name(&self->store, index))
-                          ? PyUnicode_FromString("[secure]")
-                          : value_at(self, index);
-    return pair_of(name_at(self, index), value);
-}
-
-static PyObject *represent(PyObject *object)
-{
-    const hhpy_headers *self = (hhpy_headers *)object;
-    PyObject *pairs = PyList_New(0);
-    PyObject *text = NULL;
-    for (Py_ssize_t i = 0; pairs != NULL && i < self->store.count; i++)
-        if (append(pairs, shown_at(self, i)) < 0)
-            Py_CLEAR(pairs);
-    if (pairs != NULL && length(object) == self->store.count) {
-        PyObject *dict = PyDict_New();
-        if (dict == NULL || PyDict_MergeFromSeq2(dict, pairs, 1) < 0)
-            Py_CLEAR(dict);
-        Py_SETREF(pairs, dict);
-    }
-    if (pairs != NULL)
-        text = PyUnicode_FromFormat("Headers(%R)", pairs);
-    Py_XDECREF(pairs);
-    return text;
-}
-
-static bool same_slice(hh_slice left, hh_slice right)
-{
-    return left.length == right.length &&
-           (left.length == 0 || memcmp(left.data, right.data, left.length) == 0);
-}
-
-/* Whether the fields of each name are the same, in order; the order between names is nothing. */
-static bool equal(const hhpy_store *left, const hhpy_store *right)
-{
-    if (left->count != right->count)
-        return false;
-    for (Py_ssize_t i = 0; i < left->count; i++) {
-        hh_slice name = hhpy_store_name(left, i);
-        if (!hhpy_store_is_first(left, i))
-            continue;
-        Py_ssize_t mine = i;
-        Py_ssize_t other = hhpy_store_find(right, name, 0);
-        while (mine >= 0 && other >= 0) {
-            if (!same_slice(hhpy_store_value(left, mine), hhpy_store_value(right, other)))
-                return false;
-            mine = hhpy_store_find(left, name, mine + 1);
-            other = hhpy_store_find(right, name, other + 1);
-        }
-        if (mine >= 0 || other >= 0)
-            return false;
-    }
-    return true;
-}
-
-static PyObject *compare(PyObject *left, PyObject *right, int operation)
-{
-    hhpy_state *state = state_of((hhpy_headers *)left);
-    if (operation != Py_EQ && operation != Py_NE)
-        Py_RETURN_NOTIMPLEMENTED;
-    int is_mapping = hhpy_headers_is_mapping(state->headers_type, right);
-    if (is_mapping < 0)
-        return NULL;
-    if (!is_mapping && !PyList_Check(right) && !PyTuple_Check(right))
-        Py_RETURN_NOTIMPLEMENTED;
-    PyObject *other = Py_IS_TYPE(right, state->headers_type) ? Py_NewRef(right)
-                                                             : hhpy_headers_convert(state, right);
-    if (other == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
-            return NULL;
-        PyErr_Clear();
-        Py_RETURN_NOTIMPLEMENTED;
-    }
-    bool is_equal = equal(&((hhpy_headers *)left)->store, &((hhpy_headers *)other)->store);
-    Py_DECREF(other);
-    return PyBool_FromLong(is_equal == (operation == Py_EQ));
-}
-
-static PyObject *unite(PyObject *left, PyObject *right)
-{
-    PyTypeObject *type = Py_TYPE(left);
-    if (PyType_GetSlot(type, Py_nb_or) != (void *)unite)
-        type = Py_TYPE(right);
-    hhpy_state *state = PyType_GetModuleState(type);
-    int are_mappings = hhpy_headers_is_mapping(type, left);
-    if (are_mappings > 0)
-        are_mappings = hhpy_headers_is_mapping(type, right);
-    if (are_mappings < 0)
-        return NULL;
-    if (!are_mappings)
-        Py_RETURN_NOTIMPLEMENTED;
-    PyObject *united = hhpy_headers_convert(state, left);
-    PyObject *more = united != NULL ? hhpy_headers_convert(state, right) : NULL;
-    if (more == NULL || hhpy_headers_override(united, more) < 0)
-        Py_CLEAR(united);
-    Py_XDECREF(more);
-    return united;
-}
-
-static PyObject *unite_in_place(PyObject *self, PyObject *other)
-{
-    PyObject *more = hhpy_headers_convert(state_of((hhpy_headers *)self), other);
-    int result = more != NULL ? hhpy_headers_override(self, more) : -1;
-    Py_XDECREF(more);
-    return result == 0 ? Py_NewRef(self) : NULL;
-}
-
-/* --- iteration ------------------------------------------------------------------------------- */
-
-static PyObject *iterate(PyObject *object)
-{
-    hhpy_headers *self = (hhpy_headers *)object;
-    iterator *made = PyObject_GC_New(iterator, state_of(self)->headers_iterator_type);
-    if (made == NULL)
-        return NULL;
-    made->headers = (hhpy_headers *)Py_NewRef(object);
-    made->version = self->version;
-    made->index = 0;
-    PyObject_GC_Track(made);
-    return (PyObject *)made;
-}
-
-static PyObject *iterator_next(PyObject *object)
-{
-    iterator *self = (iterator *)object;
-    const hhpy_headers *headers = self->headers;
-    if (headers == NULL)
-        return NULL;
-    if (headers->version != self->version) {
-        PyErr_SetString(PyExc_RuntimeError, "headers changed during iteration");
-        return NULL;
-    }
-    while (self->index < headers->store.count) {
-        Py_ssize_t index = self->index++;
-        if (hhpy_store_is_first(&headers->store, index))
-            return name_at(headers, index);
-    }
-    Py_CLEAR(self->headers);
-    return NULL;
-}
-
-static int iterator_traverse(PyObject *object, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(object));
-    Py_VISIT(((iterator *)object)->headers);
-    return 0;
-}
-
-static int iterator_clear(PyObject *object)
-{
-    Py_CLEAR(((iterator *)object)->headers);
-    return 0;
-}
-
-static void iterator_dealloc(PyObject *object)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    PyObject_GC_UnTrack(object);
-    iterator_clear(object);
-    PyObject_GC_Del(object);
-    Py_DECREF(type);
-}
-
-static PyType_Slot iterator_slots[] = {
-    {Py_tp_iter, PyObject_SelfIter},     {Py_tp_iternext, iterator_next},
-    {Py_tp_traverse, iterator_traverse}, {Py_tp_clear, iterator_clear},
-    {Py_tp_dealloc, iterator_dealloc},   {0, NULL},
-};
-
-static PyType_Spec iterator_spec = {
-    .name = "hyperhttp._engine.HeadersIterator",
-    .basicsize = sizeof(iterator),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = iterator_slots,
-};
 
 /* --- for the rest of the extension ----------------------------------------------------------- */
 
@@ -743,6 +526,8 @@ static void headers_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nAn independent Headers with the same fields.");
+
 #define FAST(function) (PyCFunction)(void (*)(void))(function)
 
 static PyMethodDef methods[] = {
@@ -758,16 +543,17 @@ static PyMethodDef methods[] = {
     {"pop", FAST(pop), METH_FASTCALL, pop_doc},
     {"popitem", popitem, METH_NOARGS, popitem_doc},
     {"clear", clear, METH_NOARGS, clear_doc},
-    {"copy", copy, METH_NOARGS, copy_doc},
-    {"__copy__", copy, METH_NOARGS, NULL},
-    {"__deepcopy__", copy, METH_O, NULL},
-    {"__reduce__", reduce, METH_NOARGS, NULL},
-    {"__sizeof__", size_of, METH_NOARGS, NULL},
+    {"copy", hhpy_headers_copy, METH_NOARGS, copy_doc},
+    {"__copy__", hhpy_headers_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", hhpy_headers_copy, METH_O, NULL},
+    {"__reduce__", hhpy_headers_reduce, METH_NOARGS, NULL},
+    {"__sizeof__", hhpy_headers_size_of, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef attributes[] = {
-    {"raw", raw, NULL, "The fields as pairs of bytes, names as they were given or received.", NULL},
+    {"raw", hhpy_headers_raw, NULL,
+     "The fields as pairs of bytes, names as they were given or received.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -792,18 +578,18 @@ static PyType_Slot slots[] = {
     {Py_tp_new, headers_new},
     {Py_tp_traverse, headers_traverse},
     {Py_tp_dealloc, headers_dealloc},
-    {Py_tp_repr, represent},
-    {Py_tp_richcompare, compare},
+    {Py_tp_repr, hhpy_headers_represent},
+    {Py_tp_richcompare, hhpy_headers_compare},
     {Py_tp_hash, PyObject_HashNotImplemented},
-    {Py_tp_iter, iterate},
+    {Py_tp_iter, hhpy_headers_iterate},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
-    {Py_mp_length, length},
+    {Py_mp_length, hhpy_headers_length},
     {Py_mp_subscript, subscript},
     {Py_mp_ass_subscript, ass_subscript},
     {Py_sq_contains, contains},
-    {Py_nb_or, unite},
-    {Py_nb_inplace_or, unite_in_place},
+    {Py_nb_or, hhpy_headers_unite},
+    {Py_nb_inplace_or, hhpy_headers_unite_in_place},
     {0, NULL},
 };
 
@@ -829,11 +615,8 @@ static int register_mapping(PyObject *type)
 
 int hhpy_headers_ready(PyObject *module, hhpy_state *state)
 {
-    PyObject *iterator_type = PyType_FromModuleAndSpec(module, &iterator_spec, NULL);
-    if (iterator_type == NULL)
-        return -1;
-    state->headers_iterator_type = (PyTypeObject *)iterator_type;
-    if (hhpy_type_add(module, &spec, NULL, &state->headers_type) < 0)
+    if (hhpy_headers_iterator_ready(module, state) < 0 ||
+        hhpy_type_add(module, &spec, NULL, &state->headers_type) < 0)
         return -1;
     return register_mapping((PyObject *)state->headers_type);
 }
