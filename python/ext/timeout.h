@@ -10,9 +10,11 @@
 
 #include "module.h"
 
-/* What a `timeout=` argument says: a Timeout, a number of seconds (int, float; at least 0, finite)
- * for connect, read and write, None for no bound at all, or a tuple (connect, read, write, pool) as
- * httpx takes it. TypeError or ValueError otherwise. */
+/* What a `timeout=` argument says: a Timeout, a number of seconds (at least 0, finite; 0 is one
+ * millisecond) for connect, read and write, None for no bound at all, or a tuple: (connect, read)
+ * as requests takes it, (connect, read, write, pool) as httpx does. TypeError or ValueError
+ * otherwise.
+ */
 int hhpy_timeouts_convert(hhpy_state *state, PyObject *object, hh_timeouts *out);
 
 /* A Timeout with these bounds. */

@@ -73,7 +73,11 @@ FilesTypes: TypeAlias = Mapping[str, FileTypes] | Iterable[tuple[str, FileTypes]
 
 AuthTypes: TypeAlias = tuple[str, str] | BasicAuth
 TimeoutTypes: TypeAlias = (
-    Timeout | float | tuple[float | None, float | None, float | None, float | None] | None
+    Timeout
+    | float
+    | tuple[float | None, float | None]
+    | tuple[float | None, float | None, float | None, float | None]
+    | None
 )
 
 VerifyTypes: TypeAlias = bool | str | os.PathLike[str] | ssl.SSLContext
