@@ -233,9 +233,6 @@ def _base_url(value: URLTypes) -> URL | None:
 
 
 def _timeout(value: TimeoutTypes) -> Timeout:
-    if isinstance(value, tuple):
-        connect, read, write, pool = value
-        return Timeout(connect=connect, read=read, write=write, pool=pool)
     return value if isinstance(value, Timeout) else Timeout(value)
 
 
