@@ -79,7 +79,7 @@ def test_async_client_is_client():
         ({"timeout": "5"}, TypeError),
         ({"timeout": -1}, ValueError),
         ({"timeout": float("nan")}, ValueError),
-        ({"timeout": (1, 2)}, ValueError),
+        ({"timeout": (1, 2, 3)}, ValueError),
         ({"max_connections": 0}, ValueError),
         ({"max_connections": -1}, ValueError),
         ({"max_connections": -(10**30)}, ValueError),
