@@ -52,8 +52,11 @@ endif
 
 soak:
 	@tools/install-packages build run test
+	@tools/make-venv
+	@tools/build-package release
 	@tools/build-in build-soak --buildtype=debugoptimized -Db_sanitize=address,undefined -- tests/soak
 	@build-soak/tests/soak
+	@$(PY) tests/python/storm.py
 
 fuzz:
 	@tools/install-packages build test
