@@ -17,6 +17,8 @@ const hh_event *hhpy_channel_wait(hhpy_state *state, hh_channel *channel)
     const hh_event *event;
     hh_status status;
     for (;;) {
+        if (PyErr_CheckSignals() < 0) /* one that came while nothing waited interrupts no wait */
+            return NULL;
         Py_BEGIN_ALLOW_THREADS;
         status = hh_channel_next(channel, &event);
         Py_END_ALLOW_THREADS;
@@ -26,8 +28,6 @@ const hh_event *hhpy_channel_wait(hhpy_state *state, hh_channel *channel)
             hhpy_status_raise(state, status, "wait for the answer");
             return NULL;
         }
-        if (PyErr_CheckSignals() < 0)
-            return NULL;
     }
 }
 
