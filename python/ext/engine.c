@@ -288,8 +288,8 @@ static bool deal_out_all(hhpy_engine *engine)
 static int come_again(hhpy_engine *engine)
 {
     PyObject *type, *value, *traceback;
-    if (engine->loop == NULL)
-        return 0;
+    if (engine->loop == NULL) /* closed by who was woken, who may have raised after that */
+        return PyErr_Occurred() ? -1 : 0;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *handle =
         PyObject_CallMethodOneArg(engine->loop, engine->state->names.call_soon, (PyObject *)engine);

@@ -406,3 +406,24 @@ def test_use_in_a_second_interpreter():
         # asyncio's own extension may refuse; ours must not be what fails.
         assert "hyperhttp" not in str(failure)
     interpreters.destroy(first)
+
+
+LEAVES_BY_SYSTEM_EXIT = """
+    import asyncio, sys, hyperhttp
+
+    async def main():
+        async with hyperhttp.Client() as client:
+            await client.get(sys.argv[1])
+        sys.exit(3)
+
+    asyncio.run(main())
+"""
+
+
+def test_exit_by_the_task_that_closed_the_client(peer):
+    """The answer's own wake-up closes the engine, then ends the loop's turn by SystemExit."""
+    program = textwrap.dedent(LEAVES_BY_SYSTEM_EXIT)
+    ended = subprocess.run(
+        [sys.executable, "-c", program, peer.url()], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (3, "")
