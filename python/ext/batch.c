@@ -46,6 +46,7 @@ struct hhpy_batch {
     size_t in_flight;
     hhpy_failures failures;
     bool is_cancelled;
+    bool is_taking; /* the iterable runs: it isn't asked again, nor let go, meanwhile */
 };
 
 /* --- results --------------------------------------------------------------------------------- */
@@ -144,6 +145,11 @@ static int send_item(hhpy_batch *batch, PyObject *object)
         put_result(batch, index, NULL);
         return 0;
     }
+    if (hhpy_client_engine(batch->client) == NULL) { /* building may have run Python */
+        hhpy_built_clear(&built);
+        put_result(batch, index, NULL);
+        return 0;
+    }
     hhpy_place *place = batch->free;
     batch->free = place->next_free;
     batch->in_flight++;
@@ -182,13 +188,18 @@ static void stop_taking(hhpy_batch *batch)
 /* Fills every free place. */
 static void send_more(hhpy_batch *batch)
 {
+    if (batch->is_taking)
+        return;
+    batch->is_taking = true;
     while (batch->free != NULL && batch->iterator != NULL) {
-        PyObject *object = PyIter_Next(batch->iterator);
-        if (batch->iterator == NULL || object == NULL || batch->client->engine == NULL ||
-            send_item(batch, object) < 0)
+        PyObject *object = NULL;
+        if (hhpy_client_engine(batch->client) != NULL)
+            object = PyIter_Next(batch->iterator);
+        if (object == NULL || batch->is_cancelled || send_item(batch, object) < 0)
             stop_taking(batch);
         Py_XDECREF(object);
     }
+    batch->is_taking = false;
 }
 
 /* A place's terminal event. */
@@ -263,7 +274,8 @@ static PyObject *batch_call(hhpy_batch *batch, PyObject *args, PyObject *Py_UNUS
     Py_DECREF(answer);
     if (is_cancelled) {
         batch->is_cancelled = true;
-        Py_CLEAR(batch->iterator);
+        if (!batch->is_taking)
+            Py_CLEAR(batch->iterator);
         for (size_t i = 0; i < batch->place_count && batch->client->engine != NULL; i++)
             hhpy_engine_cancel(batch->client->engine, &batch->places[i].receiver);
     }
@@ -329,12 +341,16 @@ static hhpy_batch *new_batch(hhpy_client *client, PyObject *requests,
 PyObject *hhpy_batch_start(hhpy_client *client, PyObject *requests,
                            const hhpy_batch_options *options)
 {
-    hhpy_engine *engine = hhpy_client_engine(client);
-    if (engine == NULL || hhpy_engine_bind(engine) < 0)
+    if (hhpy_client_engine(client) == NULL)
         return NULL;
     hhpy_batch *batch = new_batch(client, requests, options);
     if (batch == NULL)
         return NULL;
+    hhpy_engine *engine = hhpy_client_engine(client); /* asking the iterable has run Python */
+    if (engine == NULL || hhpy_engine_bind(engine) < 0) {
+        Py_DECREF(batch);
+        return NULL;
+    }
     PyObject *future = PyObject_CallMethodNoArgs(engine->loop, client->state->names.create_future);
     PyObject *none =
         future != NULL ? PyObject_CallMethod(future, "add_done_callback", "O", batch) : NULL;
@@ -377,11 +393,17 @@ static int run_channel(hhpy_batch *batch, hh_client *engine)
 PyObject *hhpy_batch_send(hhpy_client *client, PyObject *requests,
                           const hhpy_batch_options *options)
 {
-    hhpy_engine *engine = hhpy_client_engine(client);
-    hhpy_batch *batch = engine != NULL ? new_batch(client, requests, options) : NULL;
-    PyObject *results = NULL;
+    if (hhpy_client_engine(client) == NULL)
+        return NULL;
+    hhpy_batch *batch = new_batch(client, requests, options);
     if (batch == NULL)
         return NULL;
+    PyObject *results = NULL;
+    hhpy_engine *engine = hhpy_client_engine(client); /* asking the iterable has run Python */
+    if (engine == NULL) {
+        Py_DECREF(batch);
+        return NULL;
+    }
     hhpy_engine_enter(engine);
     hh_status status = engine->is_closed ? HH_ERR_CLIENT_CLOSED
                                          : hh_channel_create(engine->client, &batch->channel);

@@ -89,10 +89,14 @@ static PyObject *collect(hhpy_client *client, hh_client *engine, hh_channel *cha
 
 static PyObject *send_built(hhpy_client *client, hhpy_built *built)
 {
-    hhpy_engine *engine = client->engine;
+    hhpy_engine *engine = hhpy_client_engine(client); /* building may have run Python */
     hh_channel *channel;
     hh_error error;
     PyObject *response = NULL;
+    if (engine == NULL) {
+        hhpy_built_clear(built);
+        return NULL;
+    }
     hhpy_engine_enter(engine);
     if (engine->is_closed)
         PyErr_SetString(PyExc_RuntimeError, "the client is closed; make a new one");

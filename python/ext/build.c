@@ -81,7 +81,9 @@ static PyObject *merge_url(hhpy_client *client, const hhpy_arguments *arguments)
         return NULL;
     PyObject *url = join_base(client, text);
     Py_DECREF(text);
-    url = add_params(client->state, url, client->params);
+    PyObject *params = Py_XNewRef(client->params); /* reading them may replace them */
+    url = add_params(client->state, url, params);
+    Py_XDECREF(params);
     return add_params(client->state, url, arguments->values[HHPY_KEYWORD_params]);
 }
 
@@ -252,17 +254,15 @@ static int set_bounds(hhpy_state *state, const hhpy_arguments *arguments, hh_req
         status = hh_request_set_timeouts(request, &timeouts);
     }
     if (status == HH_OK && follow != NULL) {
-        int follows = PyObject_IsTrue(follow);
-        if (follows < 0)
+        if (hhpy_follow_redirects_check(follow) < 0)
             return -1;
-        status = hh_request_set_redirects(request,
-                                          follows ? HH_REDIRECTS_FOLLOW : HH_REDIRECTS_MANUAL, 0);
+        status = hh_request_set_redirects(
+            request, follow == Py_True ? HH_REDIRECTS_FOLLOW : HH_REDIRECTS_MANUAL, 0);
     }
     if (status == HH_OK && bytes != NULL) {
-        unsigned long long limit = PyLong_AsUnsignedLongLong(bytes);
-        if (PyErr_Occurred())
+        if (hhpy_max_response_bytes_check(bytes) < 0)
             return -1;
-        status = hh_request_set_max_response_bytes(request, limit);
+        status = hh_request_set_max_response_bytes(request, PyLong_AsUnsignedLongLong(bytes));
     }
     return status == HH_OK ? 0 : hhpy_status_raise(state, status, "set up the request");
 }
@@ -464,6 +464,9 @@ static int copy_bounds(hhpy_state *state, const hhpy_arguments *arguments, hhpy_
             return -1;
         Py_XSETREF(request->timeout, object);
     }
+    if ((follow != NULL && hhpy_follow_redirects_check(follow) < 0) ||
+        (bytes != NULL && hhpy_max_response_bytes_check(bytes) < 0))
+        return -1;
     if (follow != NULL)
         Py_XSETREF(request->follow_redirects, Py_NewRef(follow));
     if (bytes != NULL)

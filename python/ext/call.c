@@ -102,11 +102,12 @@ static hhpy_after on_event(hhpy_receiver *receiver, const hh_event *event)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
-/* The request is in flight, or -1 with an exception. */
+/* The request is in flight, or -1 with an exception. The engine is bound to the loop already: as
+ * that may run Python, the cached request that was built could be gone afterwards. */
 static int launch(hhpy_call *call)
 {
-    hhpy_engine *engine = call->client->engine;
-    if (hhpy_engine_bind(engine) < 0)
+    hhpy_engine *engine = hhpy_client_engine(call->client); /* building may have run Python */
+    if (engine == NULL || (engine->loop == NULL && hhpy_engine_bind(engine) < 0))
         return -1;
     Py_XSETREF(call->loop, Py_NewRef(engine->loop));
     hh_status status = hhpy_engine_submit(engine, call->built.request, &call->receiver);
@@ -134,10 +135,16 @@ static hhpy_call *new_call(hhpy_client *client)
 
 static PyObject *start(hhpy_client *client, const hhpy_arguments *arguments, PyObject *request)
 {
-    if (hhpy_client_engine(client) == NULL)
+    hhpy_engine *engine = hhpy_client_engine(client);
+    if (engine == NULL)
         return NULL;
     PyObject *loop = hhpy_running_loop(client->state);
-    hhpy_call *call = loop != NULL || !PyErr_Occurred() ? new_call(client) : NULL;
+    if (loop == NULL ? PyErr_Occurred() != NULL
+                     : loop != engine->loop && hhpy_engine_bind(engine) < 0) {
+        Py_XDECREF(loop);
+        return NULL;
+    }
+    hhpy_call *call = new_call(client);
     if (call == NULL)
         goto done;
     hhpy_keeping keeping = loop != NULL ? HHPY_BUILD_CACHED : HHPY_BUILD_OWN;
@@ -167,13 +174,14 @@ PyObject *hhpy_call_start_request(hhpy_client *client, PyObject *request)
 /* A lazy call is sent to for the first time. */
 static int start_lazy(hhpy_call *call)
 {
-    const hhpy_engine *engine = call->client->engine;
+    hhpy_engine *engine = call->client->engine;
     if (engine != NULL && hhpy_engine_is_inherited(engine)) {
         PyErr_SetString(PyExc_RuntimeError,
                         "this call was made before the process forked: make it anew in the child");
         return -1;
     }
-    return hhpy_client_engine(call->client) != NULL ? launch(call) : -1;
+    engine = hhpy_client_engine(call->client);
+    return engine != NULL && hhpy_engine_bind(engine) == 0 ? launch(call) : -1;
 }
 
 /* --- the outcome ----------------------------------------------------------------------------- */

@@ -220,6 +220,14 @@ static void client_dealloc(hhpy_client *client)
 
 /* --- methods --------------------------------------------------------------------------------- */
 
+/* Whether there are defaults to merge with; a closed client has them too. */
+static bool was_made(const hhpy_client *client)
+{
+    if (client->headers == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "__init__ of the client hasn't run");
+    return client->headers != NULL;
+}
+
 static PyObject *client_close(hhpy_client *client, PyObject *Py_UNUSED(none))
 {
     if (close_client(client) < 0)
@@ -259,7 +267,8 @@ static PyObject *client_build_request(hhpy_client *client, PyObject *const *args
                                       PyObject *kwnames)
 {
     hhpy_arguments arguments;
-    if (hhpy_arguments_parse(client->state, HHPY_SHAPE_METHOD_URL, HHPY_ALL_KEYWORDS, args, nargs,
+    if (!was_made(client) ||
+        hhpy_arguments_parse(client->state, HHPY_SHAPE_METHOD_URL, HHPY_ALL_KEYWORDS, args, nargs,
                              kwnames, &arguments) < 0)
         return NULL;
     return hhpy_request_merge(client, &arguments);
@@ -267,6 +276,8 @@ static PyObject *client_build_request(hhpy_client *client, PyObject *const *args
 
 static PyObject *client_start(hhpy_client *client, PyObject *request)
 {
+    if (!was_made(client))
+        return NULL;
     if (!PyObject_TypeCheck(request, client->state->request_type)) {
         PyErr_Format(PyExc_TypeError, "send() takes a Request, not %.200s",
                      Py_TYPE(request)->tp_name);
@@ -284,7 +295,8 @@ static PyObject *client_open(hhpy_client *client, PyObject *args, PyObject *keyw
     int stream = 1;
     int decode = 1;
     unsigned ask = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!|pIpp:_open", (char **)names,
+    if (!was_made(client) ||
+        !PyArg_ParseTupleAndKeywords(args, keywords, "O!|pIpp:_open", (char **)names,
                                      client->state->request_type, &request, &trace, &ask, &stream,
                                      &decode))
         return NULL;
@@ -315,11 +327,13 @@ static PyObject *client_batch(hhpy_client *client, PyObject *args)
 
 static PyObject *client_get_headers(hhpy_client *client, void *Py_UNUSED(closure))
 {
-    return Py_XNewRef(client->headers);
+    return was_made(client) ? Py_NewRef(client->headers) : NULL;
 }
 
 static int client_set_headers(hhpy_client *client, PyObject *value, void *Py_UNUSED(closure))
 {
+    if (!was_made(client))
+        return -1;
     PyObject *headers = value != NULL ? hhpy_headers_convert(client->state, value) : NULL;
     if (value == NULL)
         PyErr_SetString(PyExc_AttributeError, "headers can't be deleted; clear() empties them");

@@ -79,32 +79,41 @@ static PyObject *take_timeout(hhpy_state *state, PyObject *object)
                                                              : hhpy_timeout_new(state, &bounds);
 }
 
-static PyObject *take_follow_redirects(PyObject *object)
+int hhpy_follow_redirects_check(PyObject *object)
 {
     if (object == Py_None || PyBool_Check(object))
-        return Py_NewRef(object);
+        return 0;
     PyErr_Format(PyExc_TypeError, "follow_redirects must be a bool or None, not %.200s",
                  Py_TYPE(object)->tp_name);
-    return NULL;
+    return -1;
+}
+
+static PyObject *take_follow_redirects(PyObject *object)
+{
+    return hhpy_follow_redirects_check(object) == 0 ? Py_NewRef(object) : NULL;
+}
+
+int hhpy_max_response_bytes_check(PyObject *object)
+{
+    if (object == Py_None)
+        return 0;
+    if (!PyLong_Check(object) || PyBool_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "max_response_bytes must be an int or None, not %.200s",
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    unsigned long long bytes = PyLong_AsUnsignedLongLong(object);
+    if (bytes == (unsigned long long)-1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_SetString(PyExc_ValueError, "max_response_bytes must be from 0 to 2**64 - 1");
+        return -1;
+    }
+    return 0;
 }
 
 static PyObject *take_max_response_bytes(PyObject *object)
 {
-    if (object == Py_None)
-        return Py_NewRef(object);
-    if (!PyLong_Check(object) || PyBool_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "max_response_bytes must be an int or None, not %.200s",
-                     Py_TYPE(object)->tp_name);
-        return NULL;
-    }
-    unsigned long long bytes = PyLong_AsUnsignedLongLong(object);
-    if (bytes == (unsigned long long)-1 && PyErr_Occurred()) {
-        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
-            return NULL;
-        PyErr_SetString(PyExc_ValueError, "max_response_bytes must be from 0 to 2**64 - 1");
-        return NULL;
-    }
-    return Py_NewRef(object);
+    return hhpy_max_response_bytes_check(object) == 0 ? Py_NewRef(object) : NULL;
 }
 
 static PyObject *take_extensions(PyObject *object)

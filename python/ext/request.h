@@ -28,4 +28,8 @@ typedef struct hhpy_request {
 PyObject *hhpy_request_new(hhpy_state *state, PyObject *method, PyObject *url, PyObject *headers,
                            PyObject *content);
 
+/* Whether these arguments, of requests and of calls, are what they may be; -1 with an exception. */
+int hhpy_follow_redirects_check(PyObject *object);
+int hhpy_max_response_bytes_check(PyObject *object);
+
 #endif

@@ -64,8 +64,12 @@ static int convert_seconds(PyObject *object, int64_t *out)
         seconds = PyFloat_AS_DOUBLE(object);
     } else if (is_number(object)) {
         seconds = PyFloat_AsDouble(object);
-        if (seconds == -1.0 && PyErr_Occurred())
-            return -1;
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+                return -1;
+            PyErr_Clear();
+            seconds = INFINITY;
+        }
     } else {
         PyErr_Format(PyExc_TypeError, "a timeout must be a number of seconds or None, not %.200s",
                      Py_TYPE(object)->tp_name);

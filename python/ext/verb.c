@@ -23,14 +23,15 @@ typedef struct hhpy_verb {
 
 /* --- calling --------------------------------------------------------------------------------- */
 
-static PyObject *perform(hhpy_client *client, const hhpy_arguments *arguments)
+static PyObject *perform(const hhpy_state *state, hhpy_client *client,
+                         const hhpy_arguments *arguments)
 {
-    PyObject *keywords = hhpy_arguments_dict(client->state, arguments);
+    PyObject *keywords = hhpy_arguments_dict(state, arguments);
     if (keywords == NULL)
         return NULL;
     PyObject *args[] = {(PyObject *)client, arguments->values[HHPY_KEYWORD_method],
                         arguments->values[HHPY_KEYWORD_url], keywords};
-    PyObject *result = PyObject_VectorcallMethod(client->state->names._perform, args,
+    PyObject *result = PyObject_VectorcallMethod(state->names._perform, args,
                                                  4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(keywords);
     return result;
@@ -54,7 +55,7 @@ static PyObject *verb_vectorcall(PyObject *callable, PyObject *const *args, size
     if (verb->method != NULL)
         arguments.values[HHPY_KEYWORD_method] = verb->method;
     if (client->needs_perform || hhpy_arguments_need_perform(&arguments))
-        return perform(client, &arguments);
+        return perform(verb->state, client, &arguments);
     return client->is_blocking ? hhpy_blocking_send(client, &arguments)
                                : hhpy_call_start(client, &arguments);
 }

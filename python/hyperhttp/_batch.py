@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 def check_max_concurrent(value: int | None) -> int:
-    """As the engine takes it: 0 for None. ValueError: below 1."""
+    """As the engine takes it: 0 for None. ValueError: below 1. TypeError: no int."""
     if value is None:
         return 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"max_concurrent must be an int or None, not {type(value).__name__}")
     if value < 1:
         raise ValueError(f"max_concurrent must be at least 1, or None, not {value}")
-    return value
+    return min(value, 1 << 31)
 
 
 def raise_first(results: Iterable[object]) -> None:

@@ -382,5 +382,6 @@ class ConfiguredClient(ClientBase):
         }
 
     def __repr__(self) -> str:
-        base = f" of {str(self._base_url)!r}" if self._base_url is not None else ""
+        url = getattr(self, "_base_url", None)  # a subclass may not have called __init__ yet
+        base = f" of {str(url)!r}" if url is not None else ""
         return f"<{type(self).__name__}{base}{', closed' if self.is_closed else ''}>"
