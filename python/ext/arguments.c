@@ -31,11 +31,11 @@ static int take_keywords(const hhpy_state *state, unsigned allowed, PyObject *co
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
         int keyword = find_keyword(state, name);
         if (keyword < 0 || (allowed >> keyword & 1) == 0) {
-            PyErr_Format(PyExc_TypeError, "unexpected keyword argument %R", name);
+            PyErr_Format(PyExc_TypeError, "got an unexpected keyword argument %R", name);
             return -1;
         }
         if (out->values[keyword] != NULL) {
-            PyErr_Format(PyExc_TypeError, "%R is given twice", name);
+            PyErr_Format(PyExc_TypeError, "got %R twice", name);
             return -1;
         }
         out->values[keyword] = values[i];
@@ -75,7 +75,7 @@ int hhpy_arguments_parse(const hhpy_state *state, hhpy_shape shape, unsigned all
     }
     if (out->values[HHPY_KEYWORD_url] == NULL ||
         (shape == HHPY_SHAPE_METHOD_URL && out->values[HHPY_KEYWORD_method] == NULL)) {
-        PyErr_Format(PyExc_TypeError, "missing the argument %s",
+        PyErr_Format(PyExc_TypeError, "is missing the argument %s",
                      out->values[HHPY_KEYWORD_url] == NULL ? "'url'" : "'method'");
         return -1;
     }

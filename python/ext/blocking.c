@@ -81,7 +81,7 @@ static PyObject *collect(hhpy_client *client, hh_client *engine, hh_channel *cha
         if (type == HH_EVENT_ERROR)
             break;
     }
-    /* Closing the channel comes first where the engine may still write into the sink. */
+    /* After it the engine writes nothing more into the sink. */
     hh_cancel(engine, hh_channel_id(channel));
     Py_XDECREF(sink);
     return NULL;

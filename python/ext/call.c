@@ -48,6 +48,15 @@ static void fail_with_raised(hhpy_call *call)
     settle(call, HHPY_CALL_FAILED, value, how_to_wake(call));
 }
 
+/* Settles it, unless the log's handler has cancelled it. Takes over `outcome`. */
+static void end(hhpy_call *call, hhpy_call_state state, PyObject *outcome)
+{
+    if (call->state == HHPY_CALL_FLYING)
+        settle(call, state, outcome, how_to_wake(call));
+    else
+        Py_DECREF(outcome);
+}
+
 static bool is_logged(const hhpy_call *call)
 {
     return call->client->engine != NULL && call->client->engine->logs;
@@ -67,12 +76,16 @@ static void on_done(hhpy_call *call, const hh_event *event)
     }
     if (is_logged(call))
         hhpy_log_done(call->client->state, &((hhpy_response *)response)->sent, response);
-    settle(call, HHPY_CALL_ANSWERED, response, how_to_wake(call));
+    end(call, HHPY_CALL_ANSWERED, response);
 }
 
 static void on_error(hhpy_call *call, const hh_event *event)
 {
     hhpy_state *state = call->client->state;
+    if (event->error->code == HH_ERR_CANCELLED) { /* its loop has closed under it */
+        settle(call, HHPY_CALL_CANCELLED, NULL, how_to_wake(call));
+        return;
+    }
     PyObject *request = hhpy_sent_request(state, &call->built.sent);
     PyObject *exception = request != NULL ? hhpy_error_make(state, event->error, request) : NULL;
     Py_XDECREF(request);
@@ -83,7 +96,7 @@ static void on_error(hhpy_call *call, const hh_event *event)
     }
     if (is_logged(call))
         hhpy_log_done(state, &call->built.sent, exception);
-    settle(call, HHPY_CALL_FAILED, exception, how_to_wake(call));
+    end(call, HHPY_CALL_FAILED, exception);
 }
 
 static hhpy_after on_event(hhpy_receiver *receiver, const hh_event *event)

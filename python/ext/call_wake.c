@@ -180,10 +180,13 @@ PyObject *hhpy_call_remove_callback(hhpy_call *call, PyObject *callback)
 {
     Py_ssize_t removed = 0;
     if (call->callback != NULL) {
-        int same = PyObject_RichCompareBool(call->callback, callback, Py_EQ);
+        PyObject *first = Py_NewRef(call->callback); /* comparing runs user code */
+        int same = PyObject_RichCompareBool(first, callback, Py_EQ);
+        bool is_there = call->callback == first;
+        Py_DECREF(first);
         if (same < 0)
             return NULL;
-        if (same) {
+        if (same && is_there) {
             Py_CLEAR(call->callback);
             Py_CLEAR(call->context);
             removed = 1;

@@ -37,6 +37,21 @@ static PyObject *perform(const hhpy_state *state, hhpy_client *client,
     return result;
 }
 
+/* Puts the name in front of the TypeError being raised: "get() takes ...". */
+static PyObject *refuse(const hhpy_verb *verb)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *name = PyObject_GetAttrString(verb->template, "__name__");
+    if (name != NULL)
+        PyErr_Format(type, "%U() %S", name, value);
+    Py_XDECREF(name);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return NULL;
+}
+
 static PyObject *verb_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
                                  PyObject *kwnames)
 {
@@ -51,7 +66,7 @@ static PyObject *verb_vectorcall(PyObject *callable, PyObject *const *args, size
     if (hhpy_arguments_parse(verb->state,
                              verb->method != NULL ? HHPY_SHAPE_URL : HHPY_SHAPE_METHOD_URL,
                              verb->allowed, args + 1, nargs - 1, kwnames, &arguments) < 0)
-        return NULL;
+        return refuse(verb);
     if (verb->method != NULL)
         arguments.values[HHPY_KEYWORD_method] = verb->method;
     if (client->needs_perform || hhpy_arguments_need_perform(&arguments))

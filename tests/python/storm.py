@@ -38,7 +38,7 @@ class Server(asyncio.Protocol):
         self.received += data
         while b"\r\n\r\n" in self.received:
             head, self.received = self.received.split(b"\r\n\r\n", 1)
-            self.answer(head.split(b" ", 2)[1])
+            self.answer(head.split(b" ", 2)[1].split(b"?")[0])
 
     def write(self, data: bytes) -> None:
         if not self.transport.is_closing():

@@ -427,3 +427,32 @@ def test_exit_by_the_task_that_closed_the_client(peer):
         [sys.executable, "-c", program, peer.url()], capture_output=True, text=True, timeout=60
     )
     assert (ended.returncode, ended.stderr) == (3, "")
+
+
+def test_a_request_whose_loop_closed_is_no_unseen_failure(peer):
+    reports = []
+    client = hyperhttp.Client()
+
+    async def leave():
+        client.get(peer.url("/hang"))
+        await asyncio.to_thread(peer.wait_for, 1)
+
+    async def get():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, it: reports.append(it))
+        response = await client.get(peer.url())
+        await asyncio.sleep(0)
+        gc.collect()
+        await client.close()
+        return response.status_code
+
+    asyncio.run(leave())
+    assert asyncio.run(get()) == 200
+    assert reports == []
+
+
+def test_a_wrong_argument_names_the_method():
+    with hyperhttp.Session() as session:
+        with pytest.raises(TypeError, match=r"get\(\) got an unexpected keyword argument 'jsn'"):
+            session.get("http://localhost", jsn=1)
+        with pytest.raises(TypeError, match=r"post\(\) is missing the argument 'url'"):
+            session.post()
