@@ -77,12 +77,16 @@ static int start(hhpy_channel *channel, PyObject *request, const hhpy_open_optio
     hhpy_engine *engine = hhpy_client_engine(client);
     hhpy_subject subject;
     hh_request *built;
-    if (engine == NULL || hhpy_subject_build(client, request, options, &subject, &built) < 0)
+    if (engine == NULL)
         return -1;
+    hhpy_engine_enter(engine); /* building may run Python, which may close the client */
+    if (hhpy_subject_build(client, request, options, &subject, &built) < 0) {
+        hhpy_engine_leave(engine);
+        return -1;
+    }
     hhpy_subject_clear(&channel->subject);
     channel->subject = subject;
     channel->engine = engine;
-    hhpy_engine_enter(engine);
     int result = submit(channel, built);
     hh_request_destroy(built);
     return result;

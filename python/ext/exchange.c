@@ -273,12 +273,14 @@ static int submit(hhpy_exchange *exchange, PyObject *request, const hhpy_open_op
     hh_request *built;
     hhpy_subject subject;
     hhpy_engine *engine = hhpy_client_engine(client);
-    if (engine == NULL || hhpy_engine_bind(engine) < 0 ||
+    if (engine == NULL)
+        return -1;
+    exchange->engine = (hhpy_engine *)Py_NewRef((PyObject *)engine); /* building may run Python */
+    if (hhpy_engine_bind(engine) < 0 ||
         hhpy_subject_build(client, request, options, &subject, &built) < 0)
         return -1;
     hhpy_subject_clear(&exchange->subject);
     exchange->subject = subject;
-    exchange->engine = (hhpy_engine *)Py_NewRef((PyObject *)engine);
     exchange_flight *flight = flight_of(exchange);
     flight->content = Py_XNewRef(subject.content);
     hh_status status = hhpy_engine_submit(engine, built, &flight->receiver);

@@ -158,10 +158,11 @@ static PyObject *get_url(PyObject *object, void *closure)
 PyObject *hhpy_response_headers(hhpy_response *self)
 {
     if (self->headers == NULL && self->response != NULL)
-        self->headers = hhpy_headers_of_response(self->state, self->response, HHPY_FIELDS_HEADERS);
-    else if (self->headers == NULL)
+        return keep(&self->headers,
+                    hhpy_headers_of_response(self->state, self->response, HHPY_FIELDS_HEADERS));
+    if (self->headers == NULL)
         return hhpy_response_restored(self, "headers");
-    return Py_XNewRef(self->headers);
+    return Py_NewRef(self->headers);
 }
 
 static PyObject *get_headers(PyObject *object, void *closure)

@@ -385,3 +385,7 @@ class ConfiguredClient(ClientBase):
         url = getattr(self, "_base_url", None)  # a subclass may not have called __init__ yet
         base = f" of {str(url)!r}" if url is not None else ""
         return f"<{type(self).__name__}{base}{', closed' if self.is_closed else ''}>"
+
+
+# For Python's own messages about arguments: users know this class by its children's names.
+ConfiguredClient.__init__.__qualname__ = "__init__"

@@ -456,3 +456,9 @@ def test_a_wrong_argument_names_the_method():
             session.get("http://localhost", jsn=1)
         with pytest.raises(TypeError, match=r"post\(\) is missing the argument 'url'"):
             session.post()
+
+
+def test_a_wrong_option_names_no_inner_class():
+    for kind in (hyperhttp.Client, hyperhttp.Session):
+        with pytest.raises(TypeError, match=r"^__init__\(\) got an unexpected keyword argument"):
+            kind(tiemout=3)
