@@ -459,28 +459,13 @@ static int call_clear(hhpy_call *call)
     return 0;
 }
 
-static void report_unseen(hhpy_call *call)
-{
-    PyObject *report =
-        Py_BuildValue("{s:s,s:O,s:O}", "message", "The failure of a hyperhttp call was never seen",
-                      "exception", call->outcome, "future", (PyObject *)call);
-    PyObject *none =
-        report != NULL ? PyObject_CallMethodOneArg(
-                             call->loop, call->client->state->names.call_exception_handler, report)
-                       : NULL;
-    if (none == NULL)
-        PyErr_WriteUnraisable((PyObject *)call);
-    Py_XDECREF(none);
-    Py_XDECREF(report);
-}
-
 static void call_finalize(hhpy_call *call)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     if (call->state == HHPY_CALL_FAILED && call->is_unseen && call->loop != NULL) {
         call->is_unseen = false;
-        report_unseen(call);
+        hhpy_call_report(call, "The failure of a hyperhttp call was never seen", call->outcome);
     } else if (call->state == HHPY_CALL_LAZY && !call->was_sent_to) {
         if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "the %U call was never awaited",
                              call->built.sent.method) < 0)

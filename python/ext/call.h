@@ -39,7 +39,6 @@ typedef struct hhpy_call {
     PyObject *callbacks;      /* list of further (callback, context), or NULL */
     PyObject *cancel_message; /* or NULL */
     PyObject *weakrefs;
-    int64_t begun_ns;
     hhpy_call_state state;
     bool is_blocking; /* a task waits: what asyncio calls _asyncio_future_blocking */
     bool is_unseen;   /* nobody has asked for the exception yet */
@@ -52,6 +51,8 @@ PyObject *hhpy_call_start_request(hhpy_client *client, PyObject *request);
 
 /* What the loop's waiters see: call_wake.c. `now`: they are woken in place, no task runs. */
 void hhpy_call_wake(hhpy_call *call, hhpy_wake wake);
+/* Tells the loop's exception handler; never raises. */
+void hhpy_call_report(hhpy_call *call, const char *message, PyObject *exception);
 /* The methods add_done_callback, remove_done_callback. */
 PyObject *hhpy_call_add_callback(hhpy_call *call, PyObject *const *args, Py_ssize_t nargs,
                                  PyObject *kwnames);

@@ -9,6 +9,20 @@
 
 /* --- waking ---------------------------------------------------------------------------------- */
 
+void hhpy_call_report(hhpy_call *call, const char *message, PyObject *exception)
+{
+    PyObject *report = Py_BuildValue("{s:s,s:O,s:O}", "message", message, "exception", exception,
+                                     "future", (PyObject *)call);
+    PyObject *none =
+        report != NULL ? PyObject_CallMethodOneArg(
+                             call->loop, call->client->state->names.call_exception_handler, report)
+                       : NULL;
+    if (none == NULL)
+        PyErr_WriteUnraisable((PyObject *)call);
+    Py_XDECREF(none);
+    Py_XDECREF(report);
+}
+
 /* A callback raised: what must end the loop stays set, the rest goes to the loop's handler. */
 static void report_callback(hhpy_call *call)
 {
@@ -19,17 +33,7 @@ static void report_callback(hhpy_call *call)
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback != NULL)
         PyException_SetTraceback(value, traceback);
-    PyObject *report =
-        Py_BuildValue("{s:s,s:O,s:O}", "message", "Exception in a callback of a hyperhttp call",
-                      "exception", value, "future", (PyObject *)call);
-    PyObject *none =
-        report != NULL ? PyObject_CallMethodOneArg(
-                             call->loop, call->client->state->names.call_exception_handler, report)
-                       : NULL;
-    if (none == NULL)
-        PyErr_WriteUnraisable((PyObject *)call);
-    Py_XDECREF(none);
-    Py_XDECREF(report);
+    hhpy_call_report(call, "Exception in a callback of a hyperhttp call", value);
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);

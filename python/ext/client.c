@@ -42,7 +42,7 @@ void hhpy_client_forget(hhpy_client *client)
 }
 
 /* What the parent had in flight is the parent's: nobody here waits for it. */
-int hhpy_client_reopen(hhpy_client *client)
+static int reopen(hhpy_client *client)
 {
     hhpy_engine *engine = hhpy_engine_open(client->state, client->options);
     if (engine == NULL)
@@ -60,7 +60,7 @@ hhpy_engine *hhpy_client_engine(hhpy_client *client)
                                                 : "__init__ of the client hasn't run");
         return NULL;
     }
-    if (hhpy_engine_is_inherited(client->engine) && hhpy_client_reopen(client) < 0)
+    if (hhpy_engine_is_inherited(client->engine) && reopen(client) < 0)
         return NULL;
     return client->engine;
 }

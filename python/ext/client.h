@@ -81,9 +81,6 @@ hhpy_engine *hhpy_engine_open(hhpy_state *state, PyObject *options);
  * opened it another one is opened: a child never touches its parent's sockets. Borrowed. */
 hhpy_engine *hhpy_client_engine(hhpy_client *client);
 
-/* Opens another engine in place of one that a parent process made. */
-int hhpy_client_reopen(hhpy_client *client);
-
 /* Forgets the cached requests: the engine goes. */
 void hhpy_client_forget(hhpy_client *client);
 

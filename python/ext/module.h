@@ -45,9 +45,6 @@
     X(set_result)                                                                                  \
     X(GET)                                                                                         \
     X(done)                                                                                        \
-    X(context)                                                                                     \
-    X(read)                                                                                        \
-    X(encode)                                                                                      \
     X(pending)                                                                                     \
     X(want_body)                                                                                   \
     X(_perform)
