@@ -46,6 +46,9 @@ cli_exit cli_exit_of_status(hh_status status)
         return CLI_EXIT_PARTIAL;
     case HH_ERR_PROTOCOL:
         return CLI_EXIT_PROTOCOL;
+    case HH_ERR_REFUSED:
+    case HH_ERR_STREAM_RESET:
+        return CLI_EXIT_STREAM;
     case HH_ERR_RESPONSE_TOO_LARGE:
         return CLI_EXIT_TOO_LARGE;
     case HH_ERR_DECODE:

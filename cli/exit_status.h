@@ -31,6 +31,7 @@ typedef enum cli_exit {
     CLI_EXIT_TOO_LARGE = 63,
     CLI_EXIT_REWIND = 65,
     CLI_EXIT_CA_FILE = 77,
+    CLI_EXIT_STREAM = 92,
     CLI_EXIT_INTERRUPTED = 130, /* Ctrl-C, as shells have it: 128 and the signal's number */
     CLI_EXIT_TERMINATED = 143
 } cli_exit;

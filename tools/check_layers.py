@@ -30,6 +30,7 @@ LIBRARIES = {
     "cmocka.h": {"tests"},
     "idn2.h": {"src/codec"},
     "jansson.h": {"cli", "tests"},
+    "nghttp2/": {"src/conn", "tests"},
     "openssl/": {"src/net", "tests"},
     "structmember.h": {"python/ext"},
     "uv.h": {"examples"},

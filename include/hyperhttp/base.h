@@ -76,6 +76,8 @@ typedef enum hh_status {
     HH_ERR_RESPONSE_TOO_LARGE = 56,
     HH_ERR_DECODE = 57,       /* a content coding is damaged or unknown */
     HH_ERR_DECODE_LIMIT = 58, /* layers, output or ratio of a content coding: a bomb, likely */
+    HH_ERR_REFUSED = 59,      /* HTTP/2: turned away unprocessed, by REFUSED_STREAM or GOAWAY */
+    HH_ERR_STREAM_RESET = 60, /* HTTP/2: the peer ended the stream; error.http2_error says how */
 
     /* Decisions. */
     HH_ERR_TOO_MANY_REDIRECTS = 70,

@@ -74,7 +74,15 @@ typedef struct hh_client_options {
     const char *dns_servers;    /* "10.0.0.1,[::1]:5353"; default resolv.conf */
     const char *const *resolve; /* overrides "host:port:addr[,addr]...", "*" as host matches all */
     size_t resolve_count;
-    uint64_t reserved[16];
+
+    hh_switch http1;                 /* default on; off: HTTP/2 or an error */
+    hh_switch http2;                 /* default on: where the server offers it (ALPN) */
+    hh_switch http2_prior_knowledge; /* default off; on: plain connections speak HTTP/2 at once. So
+                                        they do with http1 off */
+    int64_t http2_keepalive_ms;      /* a connection silent for so long is asked by PING whether it
+                                        lives, and closed when it doesn't answer within the same
+                                        time; default never */
+    uint64_t reserved[13];
 } hh_client_options;
 
 /* Initialiser of an options struct; in C a static one too. */

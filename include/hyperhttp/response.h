@@ -45,7 +45,7 @@ HH_API void hh_response_destroy(hh_response *response);
 
 /* 100 to 999. */
 HH_API int hh_response_status(const hh_response *response);
-/* 10 for HTTP/1.0, 11 for HTTP/1.1. */
+/* 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2. */
 HH_API int hh_response_version(const hh_response *response);
 /* The reason phrase; may be empty. */
 HH_API hh_slice hh_response_reason(const hh_response *response);
@@ -56,10 +56,12 @@ HH_API hh_slice hh_response_reason(const hh_response *response);
 HH_API size_t hh_response_field_count(const hh_response *response);
 HH_API hh_field hh_response_field_at(const hh_response *response, size_t index);
 HH_API hh_slice hh_response_header(const hh_response *response, const char *name);
-/* The head as it came, status line to blank line, for printing. */
+/* The head as it came, status line to blank line, for printing; of an HTTP/2 answer as HTTP/1 would
+ * have written it. */
 HH_API hh_slice hh_response_head(const hh_response *response);
 
-/* Trailer fields of a chunked body (RFC 9112 §7.1.2), kept apart from the headers. */
+/* Trailer fields of a chunked body (RFC 9112 §7.1.2) or of an HTTP/2 stream (RFC 9113 §8.1), kept
+ * apart from the headers. */
 HH_API size_t hh_response_trailer_count(const hh_response *response);
 HH_API hh_field hh_response_trailer_at(const hh_response *response, size_t index);
 

@@ -41,11 +41,13 @@ hh_category hh__status_category(hh_status status)
     case HH_ERR_RECEIVE:
     case HH_ERR_EMPTY_RESPONSE:
     case HH_ERR_TRUNCATED:
+    case HH_ERR_REFUSED:
         return HH_CATEGORY_CONNECTION;
     case HH_ERR_TLS:
     case HH_ERR_CERTIFICATE:
         return HH_CATEGORY_TLS;
     case HH_ERR_PROTOCOL:
+    case HH_ERR_STREAM_RESET:
     case HH_ERR_HEADERS_TOO_LARGE:
     case HH_ERR_RESPONSE_TOO_LARGE:
     case HH_ERR_DECODE:

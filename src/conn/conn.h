@@ -9,15 +9,18 @@
  * call.
  *
  * Leaves to others: which connection to use (client/pool), content codings, redirects, replays
- * (client/exchange). Implemented by h1.c; HTTP/2 is another file with the same ops.
+ * (client/exchange). Implemented by h1.c and h2.c.
  */
 #ifndef HH_CONN_CONN_H
 #define HH_CONN_CONN_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "codec/fields.h"
 #include "codec/h1_parser.h"
 #include "net/stream.h"
+
+typedef enum hh_protocol { HH_PROTOCOL_HTTP1 = 0, HH_PROTOCOL_HTTP2 } hh_protocol;
 
 typedef struct hh_conn hh_conn;
 typedef struct hh_call hh_call;
@@ -25,7 +28,7 @@ typedef struct hh_call hh_call;
 /* A response head as received. Everything is borrowed for the duration of the report. */
 typedef struct hh_head {
     int status;
-    int version;   /* 10, 11 */
+    int version;   /* 10, 11, 20 */
     hh_slice text; /* status line to blank line; the offsets below count from its start */
     uint32_t reason_offset;
     uint32_t reason_length;
@@ -73,6 +76,7 @@ struct hh_call {
     /* Set by the owner before start; head and body stay valid until the call is over. */
     const hh_call_ops *ops;
     hh_slice head;
+    const struct hh_h2_request *h2_request; /* the head as HTTP/2 has it, if that is spoken */
     hh_slice body;
     hh_body_kind body_kind;
     uint64_t body_length; /* PUSHED: declared, or UINT64_MAX for chunked */
@@ -87,6 +91,9 @@ struct hh_call {
     uint64_t pushed_bytes;   /* of the body, taken by push */
     uint64_t received_bytes; /* of the answer, heads included */
     uint64_t body_bytes;     /* of the answer's body */
+    int32_t stream_id;       /* HTTP/2, once the request has left; else 0 */
+    struct hh_h2_stream *stream;
+    hh_link link; /* in a list of the connection's, where it has many calls */
     int64_t started_ns;
     int64_t sent_ns;       /* 0 until the request is out */
     int64_t first_byte_ns; /* of the final answer, 0 until then */
@@ -96,7 +103,8 @@ struct hh_call {
 typedef struct hh_keeper_ops {
     /* A call is over and its slot may be lent again. */
     void (*on_free)(hh_conn *conn);
-    /* conn->capacity has changed; never told by h1. */
+    /* conn->capacity has changed, maybe to 0: then it serves what it has and is spent after that.
+     * Never told by h1. */
     void (*on_capacity)(hh_conn *conn);
     /* The connection is of no use any more: idle and closed by the peer, expired, broken, or its
      * last answer forbids reuse. The keeper closes it. */
@@ -112,6 +120,11 @@ typedef struct hh_conn_env {
     uint64_t bytes_received;
     hh_conn_work *free_work; /* per-call state of h1, kept for the next call */
     unsigned free_work_count;
+    struct hh_h2_stream *free_streams; /* likewise of h2 */
+    unsigned free_stream_count;
+    uint64_t held_bytes; /* body bytes that paused streams hold, at most HH_H2_HELD_MAX_BYTES and
+                            what was under way */
+    int64_t h2_keepalive_ns; /* PING a silent connection so often; 0: never */
     uint32_t max_head_bytes;
     uint32_t max_fields;
 } hh_conn_env;
@@ -128,6 +141,7 @@ typedef struct hh_conn_ops {
     void (*park)(hh_conn *conn, int64_t expires_ns);
     hh_io (*probe)(hh_conn *conn);
     void (*close)(hh_conn *conn, hh_close how);
+    size_t (*describe)(const hh_conn *conn, char *text, size_t capacity); /* NULL: nothing to say */
 } hh_conn_ops;
 
 #define HH_REMOTE_TEXT_BYTES 112
@@ -137,6 +151,7 @@ struct hh_conn {
     const hh_keeper_ops *keeper_ops;
     void *keeper;
     hh_conn_env *env;
+    hh_protocol protocol;
     unsigned capacity;                 /* calls at once: 1 for h1 */
     uint64_t served;                   /* calls completed */
     uint32_t keep_alive_timeout_s;     /* the peer's last word, UINT32_MAX when it gave none */
@@ -148,8 +163,8 @@ static inline void hh__conn_start(hh_conn *conn, hh_call *call)
 {
     conn->ops->start(conn, call);
 }
-/* Forgets the call: no report any more. An h1 connection is spent by that, unless nothing was sent.
- */
+/* Forgets the call: no report any more. An h1 connection is spent by that, unless nothing was sent;
+ * of an h2 one it costs a stream. */
 static inline void hh__conn_cancel(hh_conn *conn, hh_call *call)
 {
     conn->ops->cancel(conn, call);
@@ -180,6 +195,12 @@ static inline void hh__conn_park(hh_conn *conn, int64_t expires_ns)
 static inline hh_io hh__conn_probe(hh_conn *conn)
 {
     return conn->ops->probe(conn);
+}
+/* What a trace may say of the protocol: "the peer allows 128 streams at once". Returns the length,
+ * 0 when there is nothing to say. */
+static inline size_t hh__conn_describe(const hh_conn *conn, char *text, size_t capacity)
+{
+    return conn->ops->describe != NULL ? conn->ops->describe(conn, text, capacity) : 0;
 }
 /* Closes it; memory goes back at the end of the run. A call on it is forgotten without a report. */
 static inline void hh__conn_close(hh_conn *conn, hh_close how)

@@ -301,6 +301,8 @@ _CLASSES: dict[str, type[HyperHTTPError]] = {
     "HH_ERR_RESPONSE_TOO_LARGE": ResponseTooLarge,
     "HH_ERR_DECODE": DecodingError,
     "HH_ERR_DECODE_LIMIT": DecodingError,
+    "HH_ERR_REFUSED": RemoteProtocolError,
+    "HH_ERR_STREAM_RESET": RemoteProtocolError,
     "HH_ERR_TOO_MANY_REDIRECTS": TooManyRedirects,
     "HH_ERR_REDIRECT_REFUSED": UnsupportedProtocol,
     "HH_ERR_BODY_NOT_REWINDABLE": StreamConsumed,

@@ -1,0 +1,25 @@
+/*
+ * h2.h - an HTTP/2 connection (RFC 9113) behind conn.h: many calls at once, a stream each.
+ *
+ * nghttp2 does the framing; what to read and write when, credit, limits and life are ours. Answers
+ * are reported as of an HTTP/1 connection. `capacity` is the peer's MAX_CONCURRENT_STREAMS, up to
+ * HH_H2_STREAMS_MAX; 0 once the peer has said GOAWAY, or has failed to answer.
+ */
+#ifndef HH_CONN_H2_H
+#define HH_CONN_H2_H
+
+#include "conn/conn.h"
+
+/* Takes over `stream`, on which nothing has been sent; the preface goes out with the first call, or
+ * in the next run of the loop. `secure`: whether it is TLS. On failure the stream is still the
+ * caller's. HH_ERR_NO_MEMORY. */
+typedef enum hh_h2_transport { HH_H2_PLAIN = 0, HH_H2_TLS } hh_h2_transport;
+HH_WARN_UNUSED hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream,
+                                       hh_h2_transport transport, const char *remote,
+                                       const hh_keeper_ops *keeper_ops, void *keeper,
+                                       hh_conn **out);
+/* Counts everything anew and compares; false when the flow-control books don't balance. For tests
+ * and the soak. */
+bool hh__h2_check(const hh_conn *conn);
+
+#endif
