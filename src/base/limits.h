@@ -70,15 +70,13 @@
 #define HH_H2_WINDOW_MAX_BYTES (16u << 20)  /* of a stream, grown */
 #define HH_H2_CONN_WINDOW_BYTES (16u << 20) /* of a connection, to start with */
 #define HH_H2_CONN_WINDOW_MAX_BYTES (64u << 20)
-#define HH_H2_HELD_MAX_BYTES (64u << 20) /* of all paused streams of a client: beyond, no credit   \
-                                          */
+#define HH_H2_HELD_MAX_BYTES (64u << 20) /* of all paused streams of a client; then no credit */
 #define HH_H2_STREAMS_MAX 1024           /* at once on one connection, whatever the peer allows */
 #define HH_H2_STREAMS_ASSUMED 100        /* until the peer's SETTINGS have come, RFC 9113 §6.5.2 */
 #define HH_H2_FRAME_MAX_BYTES 16384      /* payload we accept, and send at most */
-#define HH_H2_OUTBOUND_FRAMES_MAX 256 /* answers of ours that a peer who doesn't read may pile up  \
-                                       */
-#define HH_H2_REFUSALS_MAX 4          /* of one exchange, each sent again elsewhere */
-#define HH_H2_GOODBYE_MS 1000         /* to get a GOAWAY out to a peer that doesn't read */
+#define HH_H2_OUTBOUND_FRAMES_MAX 256    /* answers of ours to a peer that doesn't read them */
+#define HH_H2_REFUSALS_MAX 4             /* of one exchange, each sent again elsewhere */
+#define HH_H2_GOODBYE_MS 1000            /* to get a GOAWAY out to a peer that doesn't read */
 /* What a peer may send in vain: so many at once, and so many a second in the long run. */
 #define HH_H2_SETTINGS_BURST 32
 #define HH_H2_SETTINGS_PER_S 2
@@ -89,12 +87,12 @@
 #define HH_H2_EMPTY_DATA_PER_S 10
 #define HH_H2_UNKNOWN_BURST 128 /* extension frames: ALTSVC, ORIGIN, greasing */
 #define HH_H2_UNKNOWN_PER_S 10
-#define HH_H2_PRIORITY_SLACK 64       /* beyond one for each stream of ours */
-#define HH_H2_RESET_SLACK 32          /* likewise */
-#define HH_H2_WINDOW_UPDATE_SLACK 256 /* beyond four for each stream of ours and DATA frame sent   \
-                                       */
-#define HH_H2_CONTINUATIONS_MAX 16    /* of one header block */
+#define HH_H2_PRIORITY_SLACK 64            /* beyond one for each stream of ours */
+#define HH_H2_RESET_SLACK 32               /* likewise */
+#define HH_H2_WINDOW_UPDATE_SLACK 256      /* beyond four for each stream and DATA frame of ours */
+#define HH_H2_CONTINUATIONS_MAX 16         /* of one header block */
 #define HH_H2_HEADER_BLOCK_MAX_BYTES 65536 /* coded, all its frames together */
+#define HH_H2_HEAD_KEPT_BYTES 4096         /* memory of the last head, kept for the next */
 
 /* Loop, pool, exchange. */
 #define HH_LOOP_EVENTS_MAX 256 /* readiness reports taken a step */

@@ -4,13 +4,15 @@
  * Reads frame headers only (RFC 9113 §4.1) out of the bytes as they arrive, in any pieces, and
  * holds each kind against a named limit (base/limits.h, HH_H2_): SETTINGS, PING, RST_STREAM,
  * PRIORITY, WINDOW_UPDATE, empty DATA, CONTINUATION and the header block it belongs to,
- * PUSH_PROMISE, unknown types, frame size. The framing library has bounds of its own, but older
- * releases lack some. Pure: time comes in as an argument. Errors: RFC 9113 §7 codes;
- * ENHANCE_YOUR_CALM for too much of what is legal, PROTOCOL_ERROR or FRAME_SIZE_ERROR for what
- * never is.
+ * PUSH_PROMISE, unknown types, frame size; and that the first frame is SETTINGS. The framing
+ * library has bounds of its own, but older releases lack some. Pure: time comes in as an argument.
+ * Errors: RFC 9113 §7 codes; ENHANCE_YOUR_CALM for too much of what is legal, PROTOCOL_ERROR or
+ * FRAME_SIZE_ERROR for what never is.
  */
 #ifndef HH_CONN_H2_GUARD_H
 #define HH_CONN_H2_GUARD_H
+
+#include <stdbool.h>
 
 #include <hyperhttp/base.h>
 
@@ -25,6 +27,7 @@ typedef struct hh_h2_guard {
     uint32_t header_length;
     uint32_t payload_left;  /* of the present frame, to be skipped */
     uint8_t pad_left;       /* 1: the next payload byte is a DATA frame's pad length */
+    bool has_begun;         /* the first frame has come, and was SETTINGS (RFC 9113 §3.4) */
     uint32_t block_bytes;   /* of the present header block */
     uint32_t continuations; /* of the present header block */
     uint32_t resets;

@@ -1,0 +1,218 @@
+/*
+ * h2_head.c - see h2_head.h for the contract.
+ *
+ * A field costs one copy into the text and an entry in the index. Unequal or unreadable lengths are
+ * refused as over HTTP/1 (codec/h1_framing), though the end of a stream can't be mistaken: who
+ * translates the answer to HTTP/1 could be misled.
+ */
+#include "conn/h2_head.h"
+
+#include "base/ascii.h"
+#include "base/limits.h"
+
+#define VERSION_TEXT "HTTP/2 "
+
+enum { STATUS_DIGITS = 3, SWITCHING_PROTOCOLS = 101 };
+
+void hh__h2_head_init(hh_h2_head *head)
+{
+    hh__bytes_init(&head->text, 0);
+    hh__fields_init(&head->fields);
+    hh__h2_head_begin(head, HH_H2_BLOCK_HEAD, 0, 0);
+}
+
+void hh__h2_head_finish(hh_h2_head *head)
+{
+    hh__bytes_finish(&head->text);
+    hh__fields_finish(&head->fields);
+}
+
+void hh__h2_head_begin(hh_h2_head *head, hh_h2_block block, uint32_t max_bytes, uint32_t max_fields)
+{
+    if (head->text.capacity > HH_H2_HEAD_KEPT_BYTES)
+        hh__bytes_finish(&head->text);
+    if (head->fields.capacity > HH_H2_HEAD_KEPT_BYTES / sizeof(hh_field_entry))
+        hh__fields_finish(&head->fields);
+    hh__bytes_clear(&head->text);
+    hh__fields_clear(&head->fields);
+    head->text.limit = max_bytes;
+    head->block = block;
+    head->max_fields = max_fields;
+    head->status = 0;
+    head->content_length = UINT64_MAX;
+    head->failure = HH_OK;
+    head->problem = NULL;
+}
+
+static void fail(hh_h2_head *head, hh_status failure, const char *problem)
+{
+    head->failure = failure;
+    head->problem = problem;
+}
+
+static void fail_protocol(hh_h2_head *head, const char *problem)
+{
+    fail(head, HH_ERR_PROTOCOL, problem);
+}
+
+/* Room for a line, or NULL, and the block has failed. */
+static char *reserve(hh_h2_head *head, size_t length)
+{
+    char *room = hh__bytes_reserve(&head->text, length);
+    if (room != NULL)
+        return room;
+    if (head->text.status == HH_ERR_NO_MEMORY)
+        fail(head, HH_ERR_NO_MEMORY, "out of memory for fields");
+    else
+        fail(head, HH_ERR_HEADERS_TOO_LARGE,
+             head->block == HH_H2_BLOCK_HEAD ? "a response head over its size limit"
+                                             : "trailers over their size limit");
+    return NULL;
+}
+
+static char *put(char *at, hh_slice text)
+{
+    if (text.length != 0)
+        memcpy(at, text.data, text.length);
+    return at + text.length;
+}
+
+static void close_line(hh_h2_head *head, char *at)
+{
+    *at++ = '\r';
+    *at++ = '\n';
+    *at = '\0';
+    head->text.length = (size_t)(at - head->text.data);
+}
+
+/* RFC 9113 §8.3.2: three digits, RFC 9110 §15: from 100 on. */
+static int read_status(hh_slice value)
+{
+    if (value.length != STATUS_DIGITS || value.data[0] == '0')
+        return 0;
+    int status = 0;
+    for (size_t i = 0; i < STATUS_DIGITS; i++) {
+        if (!hh__is_digit(value.data[i]))
+            return 0;
+        status = status * 10 + (value.data[i] - '0');
+    }
+    return status;
+}
+
+static void add_status(hh_h2_head *head, hh_slice value)
+{
+    int status = read_status(value);
+    if (status == 0) {
+        fail_protocol(head, "a :status that isn't three digits from 100 on");
+        return;
+    }
+    if (status == SWITCHING_PROTOCOLS) { /* RFC 9113 §8.6 */
+        fail_protocol(head, "status 101, which HTTP/2 doesn't have");
+        return;
+    }
+    char *at = reserve(head, sizeof(VERSION_TEXT) - 1 + STATUS_DIGITS + 2);
+    if (at == NULL)
+        return;
+    head->status = status;
+    at = put(at, (hh_slice){VERSION_TEXT, sizeof(VERSION_TEXT) - 1});
+    close_line(head, put(at, value));
+}
+
+/* RFC 9113 §8.3: pseudo-fields come before the others, once each, and only those there are. */
+static void add_pseudo(hh_h2_head *head, hh_slice name, hh_slice value)
+{
+    if (head->block == HH_H2_BLOCK_TRAILERS)
+        fail_protocol(head, "a pseudo-field in trailers");
+    else if (!hh__slice_is(name, ":status"))
+        fail_protocol(head, "a pseudo-field other than :status");
+    else if (head->status != 0)
+        fail_protocol(head, "a second :status");
+    else
+        add_status(head, value);
+}
+
+/* Equal lengths may repeat (RFC 9110 §8.6). */
+static void take_length(hh_h2_head *head, hh_slice value)
+{
+    uint64_t length;
+    hh_status status = hh__parse_unsigned(value, INT64_MAX, &length);
+    if (status == HH_ERR_LIMIT)
+        fail_protocol(head, "a Content-Length over 2^63-1");
+    else if (status != HH_OK)
+        fail_protocol(head, "a Content-Length that is no number");
+    else if (head->content_length != UINT64_MAX && head->content_length != length)
+        fail_protocol(head, "Content-Lengths that differ");
+    else
+        head->content_length = length;
+}
+
+/* What the engine must know of a field, by its name. */
+static void check(hh_h2_head *head, hh_field_id id, hh_slice value)
+{
+    if (id == HH_FIELD_CONNECTION || id == HH_FIELD_KEEP_ALIVE || id == HH_FIELD_PROXY_CONNECTION ||
+        id == HH_FIELD_TRANSFER_ENCODING || id == HH_FIELD_UPGRADE)
+        fail_protocol(head, "a field of HTTP/1 connections"); /* RFC 9113 §8.2.2 */
+    else if (id == HH_FIELD_TE && !hh__slice_is_nocase(value, "trailers"))
+        fail_protocol(head, "TE with something else than trailers"); /* likewise */
+    else if (id == HH_FIELD_CONTENT_LENGTH && head->block == HH_H2_BLOCK_HEAD)
+        take_length(head, value);
+}
+
+static void append(hh_h2_head *head, hh_field_id id, hh_slice name, hh_slice value)
+{
+    if (name.length > UINT16_MAX) {
+        fail(head, HH_ERR_HEADERS_TOO_LARGE, "a field name over 65535 bytes");
+        return;
+    }
+    char *at = reserve(head, name.length + 2 + value.length + 2);
+    if (at == NULL)
+        return;
+    uint32_t start = (uint32_t)head->text.length;
+    hh_field_entry entry = {
+        .name_offset = start,
+        .value_offset = start + (uint32_t)name.length + 2,
+        .value_length = (uint32_t)value.length,
+        .name_length = (uint16_t)name.length,
+        .id = (uint16_t)id,
+    };
+    hh_status status = hh__fields_add(&head->fields, entry, head->max_fields);
+    if (status != HH_OK) {
+        fail(head, status,
+             status == HH_ERR_NO_MEMORY ? "out of memory for fields" : "too many fields");
+        return;
+    }
+    at = put(at, name);
+    *at++ = ':';
+    *at++ = ' ';
+    close_line(head, put(at, value));
+}
+
+void hh__h2_head_add(hh_h2_head *head, hh_slice name, hh_slice value)
+{
+    if (head->failure != HH_OK)
+        return;
+    if (name.length != 0 && name.data[0] == ':') {
+        add_pseudo(head, name, value);
+        return;
+    }
+    if (head->block == HH_H2_BLOCK_HEAD && head->status == 0) {
+        fail_protocol(head, "a field before :status");
+        return;
+    }
+    hh_field_id id = hh__field_id(name);
+    check(head, id, value);
+    if (head->failure == HH_OK)
+        append(head, id, name, value);
+}
+
+hh_status hh__h2_head_end(hh_h2_head *head)
+{
+    if (head->failure == HH_OK && head->block == HH_H2_BLOCK_HEAD && head->status == 0)
+        fail_protocol(head, "a head without :status");
+    if (head->failure != HH_OK)
+        return head->failure;
+    char *at = reserve(head, 2);
+    if (at != NULL)
+        close_line(head, at);
+    return head->failure;
+}
