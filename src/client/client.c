@@ -300,11 +300,11 @@ void hh_client_destroy(hh_client *client)
     hh__pool_finish(&client->pool);
     hh__resolver_destroy(client->resolver);
     hh__task_cancel(&client->ready_task);
+    hh__conn_env_finish(&client->env);
     hh__loop_destroy(client->loop);
     hh__events_finish(&client->events, &client->buffers);
     hh__attempt_store_finish(&client->attempts);
     hh__exchange_store_finish(&client->exchanges);
-    hh__conn_env_finish(&client->env);
     hh__buf_pool_finish(&client->buffers);
     hh__settings_finish(&client->settings);
     hh__free(client->table.slots);

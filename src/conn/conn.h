@@ -129,6 +129,11 @@ typedef struct hh_conn_env {
     uint32_t max_fields;
 } hh_conn_env;
 
+/* Gives back what the environment keeps for connections; before its loop goes. */
+void hh__conn_env_finish(hh_conn_env *env);
+/* What the environment keeps for the next calls, in bytes. */
+size_t hh__conn_env_spare_bytes(const hh_conn_env *env);
+
 typedef enum hh_push_end { HH_PUSH_MORE = 0, HH_PUSH_LAST } hh_push_end;
 
 typedef struct hh_conn_ops {

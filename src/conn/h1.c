@@ -94,7 +94,7 @@ static void give_work(hh_conn_env *env, hh_conn_work *work)
     env->free_work_count++;
 }
 
-void hh__conn_env_finish(hh_conn_env *env)
+void hh__h1_env_finish(hh_conn_env *env)
 {
     while (env->free_work != NULL) {
         hh_conn_work *work = env->free_work;
@@ -104,7 +104,7 @@ void hh__conn_env_finish(hh_conn_env *env)
     env->free_work_count = 0;
 }
 
-size_t hh__conn_env_spare_bytes(const hh_conn_env *env)
+size_t hh__h1_env_spare_bytes(const hh_conn_env *env)
 {
     return env->free_work_count * sizeof(hh_conn_work);
 }

@@ -11,9 +11,8 @@
 HH_WARN_UNUSED hh_status hh__h1_create(hh_conn_env *env, hh_stream *stream, const char *remote,
                                        const hh_keeper_ops *keeper_ops, void *keeper,
                                        hh_conn **out);
-/* Gives back what the environment keeps for connections. */
-void hh__conn_env_finish(hh_conn_env *env);
-/* What the environment keeps for the next calls. */
-size_t hh__conn_env_spare_bytes(const hh_conn_env *env);
+/* HTTP/1's part of hh__conn_env_finish and hh__conn_env_spare_bytes. */
+void hh__h1_env_finish(hh_conn_env *env);
+size_t hh__h1_env_spare_bytes(const hh_conn_env *env);
 
 #endif

@@ -18,6 +18,9 @@ HH_WARN_UNUSED hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream,
                                        hh_h2_transport transport, const char *remote,
                                        const hh_keeper_ops *keeper_ops, void *keeper,
                                        hh_conn **out);
+/* HTTP/2's part of hh__conn_env_finish and hh__conn_env_spare_bytes. */
+void hh__h2_env_finish(hh_conn_env *env);
+size_t hh__h2_env_spare_bytes(const hh_conn_env *env);
 /* Counts everything anew and compares; false when the flow-control books don't balance. For tests
  * and the soak. */
 bool hh__h2_check(const hh_conn *conn);

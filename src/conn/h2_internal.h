@@ -57,8 +57,11 @@ typedef enum hh_h2_receive {
     HH_H2_RECEIVE_ENDED
 } hh_h2_receive;
 
+/* Whether a frame carries END_STREAM. */
+typedef enum hh_h2_end { HH_H2_MORE = 0, HH_H2_LAST } hh_h2_end;
+
 /* What the task has to do when it runs; one bit each. */
-enum { HH_H2_LATER_FLUSH = 1, HH_H2_LATER_REPORT = 2 };
+enum { HH_H2_LATER_FLUSH = 1, HH_H2_LATER_REPORT = 2, HH_H2_LATER_READ = 4 };
 
 typedef struct hh_h2 hh_h2;
 
@@ -78,9 +81,12 @@ typedef struct hh_h2_stream {
     hh_link report_link; /* in h2->reports: the task has something to tell the call */
     struct hh_h2_stream *next_free;
     int32_t id;
-    uint8_t send;    /* hh_h2_send */
-    uint8_t receive; /* hh_h2_receive */
-    bool is_closed;  /* nghttp2 has forgotten it */
+    uint8_t send;     /* hh_h2_send */
+    uint8_t receive;  /* hh_h2_receive */
+    bool is_closed;   /* nghttp2 has forgotten it */
+    bool is_reset;    /* an RST_STREAM of ours is on its way */
+    bool is_out;      /* its HEADERS are in the assembly, or further */
+    bool is_deferred; /* nghttp2 waits to be told that there is body again */
     bool is_paused;
     bool wants_body;   /* the report: push is welcome */
     bool is_continued; /* 100 Continue came, maybe before the head was out */
@@ -89,7 +95,7 @@ typedef struct hh_h2_stream {
     hh_bytes out; /* pushed, not yet handed to the assembly */
     size_t out_sent;
     uint64_t memory_sent; /* of call->body */
-    uint64_t received;    /* flow-controlled bytes, padding included */
+    uint64_t received;    /* body bytes; nghttp2 gives padding back by itself */
     uint64_t consumed;    /* of those */
     uint64_t held;        /* of those, in the chain */
     uint64_t withheld;    /* of those, not given back to the connection's window either */
@@ -111,6 +117,10 @@ typedef struct hh_h2_piece {
 } hh_h2_piece;
 
 #define HH_H2_PIECES_MAX 8
+#define HH_H2_FRAME_HEAD_BYTES 9 /* RFC 9113 §4.1 */
+#define HH_H2_PROBLEM_BYTES 160
+#define HH_H2_ASSEMBLY_MAX_BYTES                                                                   \
+    (1u << 18) /* filled to a quarter, and what one more request takes */
 
 struct hh_h2 {
     hh_conn conn;
@@ -118,16 +128,18 @@ struct hh_h2 {
     nghttp2_session *session;
     hh_h2_transport transport;
     hh_h2_state state;
-    bool is_inside;    /* nghttp2 is calling back */
-    bool is_dying;     /* every call is being failed */
-    bool is_suspected; /* a stream timed out in total silence: no new calls */
-    bool has_settings; /* the peer's first have come */
-    bool is_pinging;   /* an answer is due by keepalive_due_ns */
-    hh_list waiting;   /* streams whose request has not left */
-    hh_list open;      /* streams whose request has */
-    hh_list reports;
-    size_t live; /* streams nghttp2 knows, those of forgotten calls included */
-    hh_buf *in;  /* receive buffer, while something is read */
+    bool is_inside;       /* nghttp2 is calling back */
+    bool is_dying;        /* every call is being failed */
+    bool is_mute;         /* nothing more can be written */
+    bool has_settings;    /* the peer's first have come */
+    bool is_pinging;      /* an answer is due by ping_due_ns */
+    hh_list waiting;      /* streams whose request has not left */
+    hh_list open;         /* streams whose request has */
+    hh_list failing;      /* hh_call that found no memory for a stream */
+    hh_list reports;      /* streams the task has to look at */
+    size_t live;          /* streams nghttp2 knows, those of forgotten calls included */
+    uint32_t streams_max; /* of the peer, up to HH_H2_STREAMS_MAX */
+    hh_buf *in;           /* receive buffer, while something is read */
     uint32_t in_end;
     hh_bytes out; /* the assembly */
     size_t out_sent;
@@ -138,12 +150,16 @@ struct hh_h2 {
     hh_h2_window window;
     hh_h2_head head;
     hh_h2_stream *head_stream; /* whose block is being read; NULL: nobody's */
+    hh_h2_stream *reporting;   /* to its call, just now; NULL: nobody, or it has gone meanwhile */
     int64_t settings_sent_ns;
     int64_t rtt_ns;      /* 0: not known yet */
     int64_t received_ns; /* when something last came */
-    int64_t expires_ns;  /* while idle; 0: never */
-    uint32_t fault;      /* RFC 9113 §7, with which the connection ends; 0: none */
-    char problem[160];   /* what the peer did, for sentences; empty: nothing */
+    int64_t ping_due_ns;
+    int64_t expires_ns; /* while idle; 0: never */
+    hh_status failure;  /* why the connection ends, told by the next settle; HH_OK: it doesn't */
+    uint32_t fault;     /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
+    char problem[HH_H2_PROBLEM_BYTES]; /* what the peer did, for sentences; empty: nothing */
+    hh_error io_error;                 /* with failure HH_ERR_SEND or HH_ERR_RECEIVE */
     unsigned later;
     hh_timer timer;
     hh_task task;
@@ -154,5 +170,71 @@ static inline hh_h2 *hh__h2_of(hh_conn *conn)
 {
     return (hh_h2 *)conn;
 }
+
+/* h2.c */
+void hh__h2_set_state(hh_h2 *h2, hh_h2_state state);
+void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send);
+void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive);
+/* Posts the task with one more thing to do. */
+void hh__h2_later(hh_h2 *h2, unsigned later);
+/* Has the task look at this stream. */
+void hh__h2_report_later(hh_h2_stream *s);
+/* Moves the stream's deadline to what its present states call for. */
+void hh__h2_touch(hh_h2_stream *s);
+/* Around a report to the stream's call. End says whether the stream is still there. */
+hh_call *hh__h2_begin_report(hh_h2_stream *s);
+bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s);
+/* The answer is complete and all of it was delivered. Trailers' offsets count from their text. In
+ * hh__loop_run only, like _fail and _settle. */
+void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers);
+/* The call is over; the stream is reset with `reset`, unless it has ended. */
+void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset);
+/* The same from a place that must not report; without memory for the error it is that. */
+void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error);
+/* No new calls any more: those that wait are refused. */
+void hh__h2_drain(hh_h2 *h2);
+/* The connection is to end: `failure` is told by the next _settle. The first reason counts. */
+void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *format, ...)
+    HH_PRINTF(4, 5);
+/* Writes what there is to write, and draws the consequences of what has happened. */
+void hh__h2_settle(hh_h2 *h2);
+hh_processed hh__h2_processed(const hh_h2_stream *s);
+
+/* h2_session.c */
+HH_WARN_UNUSED hh_status hh__h2_session_create(hh_h2 *h2);
+
+/* h2_send.c */
+/* Writes until all is out or the peer takes no more. Never reports. */
+void hh__h2_flush(hh_h2 *h2);
+/* Resets the stream with an RFC 9113 §7 code, unless it has ended on both sides. */
+void hh__h2_reset(hh_h2_stream *s, uint32_t code);
+/* What is still to be written of the call's own body is copied. */
+void hh__h2_disown(hh_h2_stream *s);
+void hh__h2_drop_pieces(hh_h2 *h2);
+/* The request is on its way: its body, or the end of it, comes next. */
+void hh__h2_head_is_out(hh_h2_stream *s);
+/* 100 Continue came, or the wait for it is over. */
+void hh__h2_send_continue(hh_h2_stream *s);
+bool hh__h2_has_unsent(const hh_h2_stream *s);
+hh_status hh__h2_push(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end end,
+                      size_t *accepted);
+/* nghttp2's questions for a body (nghttp2_data_source_read_callback, _send_data_callback). */
+ssize_t hh__h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *user);
+int hh__h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                     size_t length, nghttp2_data_source *source, void *user);
+
+/* h2_receive.c */
+/* Reads within the step's budget and lets nghttp2 take it. */
+void hh__h2_read(hh_h2 *h2);
+/* From nghttp2's callbacks: a header block, a piece of body, its end. */
+void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end);
+void hh__h2_take_data(hh_h2_stream *s, hh_slice data);
+void hh__h2_take_end(hh_h2_stream *s);
+/* Body bytes or padding that came: credit for them goes back to the connection. */
+void hh__h2_credit_conn(hh_h2 *h2, size_t count);
+/* Hands on what was held while the stream was paused. */
+void hh__h2_deliver(hh_h2_stream *s);
+void hh__h2_drop_held(hh_h2_stream *s);
 
 #endif

@@ -1,0 +1,738 @@
+/*
+ * h2.c - the life of an HTTP/2 connection and of its calls: start, end, deadlines, idling, closing.
+ *
+ * Sending is in h2_send.c, receiving in h2_receive.c, nghttp2 in h2_session.c; the states are drawn
+ * in h2_internal.h. Each stream has a lazy timer for its own deadlines, the connection one for
+ * idling and for asking a silent peer whether it lives.
+ */
+#include "conn/h2.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "conn/h2_internal.h"
+
+#define FREE_STREAMS_MAX 1024
+
+static int64_t now_of(const hh_h2 *h2)
+{
+    return hh__loop_now(h2->conn.env->loop);
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+void hh__h2_set_state(hh_h2 *h2, hh_h2_state state)
+{
+    assert(state >= h2->state && h2->state != HH_H2_CLOSED);
+    h2->state = state;
+    if (state != HH_H2_OPEN)
+        h2->conn.capacity = 0;
+}
+
+void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send)
+{
+    assert(send > s->send || (s->send == HH_H2_SEND_EXPECT && send == HH_H2_SEND_BODY));
+    s->send = (uint8_t)send;
+    int64_t now = now_of(s->h2);
+    if (send == HH_H2_SEND_DONE && s->call->sent_ns == 0)
+        s->call->sent_ns = now;
+    if (send == HH_H2_SEND_EXPECT)
+        s->expect_due_ns = now + (int64_t)HH_EXPECT_WAIT_MS * 1000000;
+}
+
+void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive)
+{
+    assert(receive > s->receive);
+    s->receive = (uint8_t)receive;
+}
+
+void hh__h2_later(hh_h2 *h2, unsigned later)
+{
+    h2->later |= later;
+    hh__task_post(h2->conn.env->loop, &h2->task);
+}
+
+void hh__h2_report_later(hh_h2_stream *s)
+{
+    if (!hh__link_is_listed(&s->report_link))
+        hh__list_push_back(&s->h2->reports, &s->report_link);
+    hh__h2_later(s->h2, HH_H2_LATER_REPORT);
+}
+
+static bool is_idle(const hh_h2 *h2)
+{
+    return hh__list_is_empty(&h2->waiting) && hh__list_is_empty(&h2->open) &&
+           hh__list_is_empty(&h2->failing);
+}
+
+hh_processed hh__h2_processed(const hh_h2_stream *s)
+{
+    if (s->call->received_bytes > 0)
+        return HH_PROCESSED_YES;
+    return s->is_out ? HH_PROCESSED_MAYBE : HH_PROCESSED_NO;
+}
+
+/* --- streams' memory ------------------------------------------------------------------------- */
+
+static void on_stream_timer(hh_timer *timer);
+
+static hh_h2_stream *take_stream(hh_conn_env *env)
+{
+    hh_h2_stream *s = env->free_streams;
+    if (s != NULL) {
+        env->free_streams = s->next_free;
+        env->free_stream_count--;
+        return s;
+    }
+    s = hh__calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->timer.on_due = on_stream_timer;
+    hh__bytes_init(&s->out, HH_PUSH_BUFFER_MAX_BYTES + 64);
+    return s;
+}
+
+static void destroy_stream(hh_conn_env *env, hh_h2_stream *s)
+{
+    hh__timer_stop(env->loop, &s->timer);
+    hh__bytes_finish(&s->out);
+    hh__free(s);
+}
+
+static void give_stream(hh_conn_env *env, hh_h2_stream *s)
+{
+    if (s->trailers != NULL) {
+        hh__h2_head_finish(s->trailers);
+        hh__free(s->trailers);
+    }
+    hh__free(s->failure);
+    if (env->free_stream_count >= FREE_STREAMS_MAX) {
+        destroy_stream(env, s);
+        return;
+    }
+    hh__bytes_finish(&s->out);
+    s->trailers = NULL;
+    s->failure = NULL;
+    s->next_free = env->free_streams;
+    env->free_streams = s;
+    env->free_stream_count++;
+}
+
+void hh__h2_env_finish(hh_conn_env *env)
+{
+    while (env->free_streams != NULL) {
+        hh_h2_stream *s = env->free_streams;
+        env->free_streams = s->next_free;
+        destroy_stream(env, s);
+    }
+    env->free_stream_count = 0;
+}
+
+size_t hh__h2_env_spare_bytes(const hh_conn_env *env)
+{
+    return env->free_stream_count * sizeof(hh_h2_stream);
+}
+
+/* A fresh stream for `call`: all but its memory and its timer, which may still lie in the heap. */
+static void reset_stream(hh_h2 *h2, hh_h2_stream *s, hh_call *call)
+{
+    hh_timer timer = s->timer;
+    hh_bytes out = s->out;
+    *s = (hh_h2_stream){.h2 = h2, .call = call, .timer = timer, .out = out};
+}
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+static int64_t due_time(const hh_h2_stream *s)
+{
+    int64_t now = now_of(s->h2);
+    const hh_call *call = s->call;
+    if (s->send == HH_H2_SEND_EXPECT)
+        return s->expect_due_ns;
+    if (hh__h2_has_unsent(s))
+        return call->write_timeout_ns != 0 ? now + call->write_timeout_ns : 0;
+    /* A body that waits for the caller, or an answer nobody reads, is not the peer's delay. */
+    if (s->send == HH_H2_SEND_BODY || s->is_paused)
+        return 0;
+    return call->read_timeout_ns != 0 ? now + call->read_timeout_ns : 0;
+}
+
+void hh__h2_touch(hh_h2_stream *s)
+{
+    int64_t due = due_time(s);
+    if (due == 0) {
+        hh__timer_unset(&s->timer);
+        return;
+    }
+    if (hh__timer_set(s->h2->conn.env->loop, &s->timer, due) != HH_OK) {
+        hh_error error;
+        hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_SEND, "no memory for a deadline");
+        hh__h2_fail_later(s, &error);
+    }
+}
+
+static void describe_delay(const hh_h2_stream *s, hh_error *error)
+{
+    const char *remote = s->h2->conn.remote;
+    const hh_call *call = s->call;
+    if (hh__h2_has_unsent(s))
+        hh__fail(error, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
+                 "%s took nothing for %" PRId64 " ms while the request was sent", remote,
+                 call->write_timeout_ns / 1000000);
+    else if (s->receive == HH_H2_RECEIVE_HEAD)
+        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS,
+                 "%s sent nothing for %" PRId64 " ms before the response headers were complete",
+                 remote, call->read_timeout_ns / 1000000);
+    else
+        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY,
+                 "%s sent nothing for %" PRId64 " ms after %" PRIu64 " body bytes", remote,
+                 call->read_timeout_ns / 1000000, call->body_bytes);
+}
+
+static void on_stream_timer(hh_timer *timer)
+{
+    hh_h2_stream *s = HH_CONTAINER_OF(timer, hh_h2_stream, timer);
+    hh_h2 *h2 = s->h2;
+    if (s->failure != NULL)
+        return; /* the task is on its way */
+    if (s->send == HH_H2_SEND_EXPECT) {
+        hh__h2_send_continue(s);
+        hh__h2_settle(h2);
+        return;
+    }
+    hh_error error;
+    describe_delay(s, &error);
+    int64_t limit =
+        error.code == HH_ERR_TIMEOUT_READ ? s->call->read_timeout_ns : s->call->write_timeout_ns;
+    bool is_silent = now_of(h2) - h2->received_ns >= limit;
+    hh__h2_fail(s, &error, NGHTTP2_CANCEL);
+    /* The whole connection may be dead: the next call had better not find out the same way. */
+    if (is_silent && h2->state == HH_H2_OPEN)
+        hh__h2_drain(h2);
+    hh__h2_settle(h2);
+}
+
+/* The connection's own deadline: of idling, and of the next PING or the answer to it. */
+static void arm(hh_h2 *h2)
+{
+    int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
+    int64_t due = is_idle(h2) ? h2->expires_ns : 0;
+    if (keepalive_ns != 0) {
+        int64_t ping_ns = h2->is_pinging ? h2->ping_due_ns : h2->received_ns + keepalive_ns;
+        due = due == 0 || ping_ns < due ? ping_ns : due;
+    }
+    if (due == 0)
+        hh__timer_unset(&h2->timer);
+    else if (hh__timer_set(h2->conn.env->loop, &h2->timer, due) != HH_OK)
+        hh__timer_unset(&h2->timer); /* no deadline then; the peer's close still ends it */
+}
+
+static void keep_alive(hh_h2 *h2)
+{
+    int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
+    int64_t now = now_of(h2);
+    if (keepalive_ns == 0)
+        return;
+    if (h2->is_pinging && h2->ping_due_ns <= now) {
+        hh__h2_break(h2, HH_ERR_TIMEOUT_READ, NGHTTP2_NO_ERROR,
+                     "it answered no PING for %" PRId64 " ms", keepalive_ns / 1000000);
+    } else if (!h2->is_pinging && h2->received_ns + keepalive_ns <= now) {
+        h2->is_pinging = true;
+        h2->ping_due_ns = now + keepalive_ns;
+        if (nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL) != 0)
+            hh__h2_break(h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory for a PING");
+    }
+}
+
+static void spend(hh_h2 *h2, hh_status why)
+{
+    h2->conn.keeper_ops->on_spent(&h2->conn, why);
+}
+
+static void on_conn_timer(hh_timer *timer)
+{
+    hh_h2 *h2 = HH_CONTAINER_OF(timer, hh_h2, timer);
+    if (h2->state == HH_H2_CLOSED)
+        return;
+    if (is_idle(h2) && h2->expires_ns != 0 && h2->expires_ns <= now_of(h2)) {
+        spend(h2, HH_OK);
+        return;
+    }
+    keep_alive(h2);
+    arm(h2);
+    hh__h2_settle(h2);
+}
+
+/* --- reports --------------------------------------------------------------------------------- */
+
+hh_call *hh__h2_begin_report(hh_h2_stream *s)
+{
+    assert(s->h2->reporting == NULL);
+    s->h2->reporting = s;
+    return s->call;
+}
+
+bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s)
+{
+    bool is_there = h2->reporting == s;
+    h2->reporting = NULL;
+    return is_there;
+}
+
+/* Separates call and stream; the stream's memory is still the caller's to give back. */
+static hh_call *detach(hh_h2_stream *s)
+{
+    hh_h2 *h2 = s->h2;
+    hh_call *call = s->call;
+    hh__list_remove(&s->link);
+    hh__list_remove(&s->report_link);
+    hh__timer_unset(&s->timer);
+    hh__h2_drop_held(s);
+    hh__h2_disown(s);
+    if (s->send == HH_H2_SEND_HEAD && s->id != 0) { /* its fields are still lent to nghttp2 */
+        hh__h2_break(h2, HH_ERR_REFUSED, NGHTTP2_INTERNAL_ERROR, "a request could not leave");
+        h2->is_mute = true;
+    }
+    if (s->id != 0 && !s->is_closed)
+        nghttp2_session_set_stream_user_data(h2->session, s->id, NULL);
+    if (h2->reporting == s)
+        h2->reporting = NULL;
+    if (h2->head_stream == s)
+        h2->head_stream = NULL;
+    call->stream = NULL;
+    return call;
+}
+
+/* A call's slot is free again, unless the connection has no use beyond this call. */
+static void free_slot(hh_h2 *h2)
+{
+    if (h2->is_dying)
+        return;
+    if (h2->state == HH_H2_DRAINING && is_idle(h2))
+        spend(h2, HH_OK);
+    else if (h2->state != HH_H2_CLOSED)
+        h2->conn.keeper_ops->on_free(&h2->conn);
+}
+
+void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers)
+{
+    hh_h2 *h2 = s->h2;
+    hh_conn_env *env = h2->conn.env;
+    /* RFC 9113 §8.1: the answer is whole before the request is; the rest of that is of no use. */
+    if (s->send != HH_H2_SEND_DONE)
+        hh__h2_reset(s, NGHTTP2_CANCEL);
+    hh_call *call = detach(s);
+    h2->conn.served++;
+    /* The slot is free before the call learns of its end: what follows from it finds it free. */
+    free_slot(h2);
+    if (trailers != NULL)
+        call->ops->on_done(call, &trailers->fields, hh__bytes_slice(&trailers->text));
+    else
+        call->ops->on_done(call, NULL, (hh_slice){NULL, 0});
+    give_stream(env, s);
+}
+
+void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset)
+{
+    hh_h2 *h2 = s->h2;
+    hh_conn_env *env = h2->conn.env;
+    hh_error copy = *error;
+    copy.processed = copy.code == HH_ERR_REFUSED ? HH_PROCESSED_NO : hh__h2_processed(s);
+    hh__h2_reset(s, reset);
+    hh_call *call = detach(s);
+    free_slot(h2);
+    call->ops->on_failed(call, &copy);
+    give_stream(env, s);
+}
+
+void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error)
+{
+    if (s->failure == NULL) {
+        s->failure = hh__malloc(sizeof *s->failure);
+        if (s->failure != NULL)
+            *s->failure = *error;
+        else
+            hh__h2_break(s->h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory for an error");
+    }
+    hh__h2_report_later(s);
+}
+
+/* --- the connection's end -------------------------------------------------------------------- */
+
+static void refuse_waiting(hh_h2 *h2)
+{
+    for (hh_link *link = hh__list_first(&h2->waiting); link != NULL;
+         link = hh__list_next(&h2->waiting, link)) {
+        hh_error error;
+        hh__fail(&error, HH_ERR_REFUSED, HH_PHASE_SEND,
+                 "%s takes no new requests on this connection", h2->conn.remote);
+        hh__h2_fail_later(HH_CONTAINER_OF(link, hh_h2_stream, link), &error);
+    }
+}
+
+void hh__h2_drain(hh_h2 *h2)
+{
+    if (h2->state != HH_H2_OPEN)
+        return;
+    hh__h2_set_state(h2, HH_H2_DRAINING);
+    refuse_waiting(h2);
+    h2->conn.keeper_ops->on_capacity(&h2->conn);
+}
+
+void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *format, ...)
+{
+    if (h2->failure != HH_OK)
+        return;
+    h2->failure = failure;
+    h2->fault = fault;
+    if (h2->problem[0] == '\0') {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(h2->problem, sizeof h2->problem, format, arguments);
+        va_end(arguments);
+    }
+    hh__h2_later(h2, HH_H2_LATER_REPORT);
+}
+
+/* What the connection's end means for one of its calls. */
+static void describe_end(const hh_h2 *h2, const hh_h2_stream *s, hh_error *error)
+{
+    hh_phase phase = !s->is_out                         ? HH_PHASE_SEND
+                     : s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS
+                                                        : HH_PHASE_BODY;
+    hh_status code = h2->failure;
+    if (code == HH_ERR_EMPTY_RESPONSE && s->call->received_bytes > 0)
+        code = HH_ERR_TRUNCATED;
+    if (code == HH_ERR_SEND || code == HH_ERR_RECEIVE) {
+        *error = h2->io_error;
+        error->phase = phase;
+        return;
+    }
+    if (code == HH_ERR_EMPTY_RESPONSE || code == HH_ERR_TRUNCATED)
+        hh__fail(error, code, phase, "%s closed the connection %s%s%s", h2->conn.remote,
+                 code == HH_ERR_TRUNCATED ? "inside the answer" : "before it answered",
+                 h2->problem[0] != '\0' ? ": " : "", h2->problem);
+    else if (code == HH_ERR_PROTOCOL)
+        hh__fail(error, code, phase, "%s broke the rules of HTTP/2: %s", h2->conn.remote,
+                 h2->problem);
+    else
+        hh__fail(error, code, phase, "the connection to %s ended: %s", h2->conn.remote,
+                 h2->problem);
+    error->http2_error = h2->fault;
+}
+
+/* Calls that found no memory for a stream learn of it. */
+static void fail_calls(hh_h2 *h2)
+{
+    hh_error error;
+    hh_link *link;
+    while ((link = hh__list_pop_front(&h2->failing)) != NULL) {
+        hh_call *call = HH_CONTAINER_OF(link, hh_call, link);
+        hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_SEND, "no memory for a call");
+        free_slot(h2);
+        call->ops->on_failed(call, &error);
+    }
+}
+
+/* Says why, as far as the peer listens, fails every call, and is spent. */
+static void die(hh_h2 *h2)
+{
+    hh_status why = h2->failure;
+    h2->is_dying = true;
+    fail_calls(h2);
+    if (h2->state == HH_H2_OPEN) {
+        hh__h2_set_state(h2, HH_H2_DRAINING);
+        h2->conn.keeper_ops->on_capacity(&h2->conn);
+    }
+    if (h2->fault != 0) {
+        (void)nghttp2_session_terminate_session(h2->session, h2->fault);
+        hh__h2_flush(h2);
+    }
+    hh_link *link;
+    while ((link = hh__list_first(&h2->open)) != NULL ||
+           (link = hh__list_first(&h2->waiting)) != NULL) {
+        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
+        hh_error error;
+        if (s->failure != NULL)
+            error = *s->failure;
+        else
+            describe_end(h2, s, &error);
+        hh__h2_fail(s, &error, NGHTTP2_CANCEL);
+    }
+    if (h2->state != HH_H2_CLOSED)
+        spend(h2, why);
+}
+
+void hh__h2_settle(hh_h2 *h2)
+{
+    if (h2->state == HH_H2_CLOSED || h2->is_dying)
+        return;
+    hh__h2_flush(h2);
+    if (h2->failure != HH_OK)
+        die(h2);
+    else if (h2->state == HH_H2_DRAINING && is_idle(h2))
+        spend(h2, HH_OK);
+}
+
+/* --- what the loop brings -------------------------------------------------------------------- */
+
+static void on_ready(hh_stream *stream, unsigned ready)
+{
+    hh_h2 *h2 = stream->owner;
+    if (h2->state == HH_H2_CLOSED)
+        return;
+    if ((ready & (HH_READY_READ | HH_READY_ERROR)) != 0)
+        hh__h2_read(h2);
+    hh__h2_settle(h2);
+}
+
+/* Tells one stream's call what could not be told where it happened. */
+static void report(hh_h2_stream *s)
+{
+    hh_h2 *h2 = s->h2;
+    if (s->failure != NULL) {
+        hh_error error = *s->failure;
+        hh__h2_fail(s, &error, error.http2_error != 0 ? error.http2_error : NGHTTP2_CANCEL);
+        return;
+    }
+    if (s->wants_body) {
+        s->wants_body = false;
+        if (s->send == HH_H2_SEND_BODY && s->push_end == HH_PUSH_MORE) {
+            hh_call *call = hh__h2_begin_report(s);
+            call->ops->on_want_body(call);
+            if (!hh__h2_end_report(h2, s))
+                return;
+        }
+    }
+    hh__h2_deliver(s);
+}
+
+static void on_task(hh_task *task)
+{
+    hh_h2 *h2 = HH_CONTAINER_OF(task, hh_h2, task);
+    unsigned later = h2->later;
+    h2->later = 0;
+    hh_link end = {NULL, NULL};
+    hh_link *link;
+    if (h2->state == HH_H2_CLOSED)
+        return;
+    if ((later & HH_H2_LATER_READ) != 0)
+        hh__h2_read(h2);
+    if ((later & HH_H2_LATER_REPORT) != 0) {
+        fail_calls(h2);
+        hh__list_push_back(&h2->reports, &end); /* what is reported from here on waits its turn */
+        while ((link = hh__list_pop_front(&h2->reports)) != &end) {
+            report(HH_CONTAINER_OF(link, hh_h2_stream, report_link));
+            if (h2->state == HH_H2_CLOSED)
+                break;
+        }
+        hh__list_remove(&end);
+    }
+    hh__h2_settle(h2);
+}
+
+/* --- conn.h ---------------------------------------------------------------------------------- */
+
+static void start(hh_conn *conn, hh_call *call)
+{
+    hh_h2 *h2 = hh__h2_of(conn);
+    assert(h2->state == HH_H2_OPEN && call->h2_request != NULL);
+    bool was_idle = is_idle(h2);
+    call->sent_bytes = call->pushed_bytes = call->received_bytes = call->body_bytes = 0;
+    call->started_ns = now_of(h2);
+    call->sent_ns = call->first_byte_ns = 0;
+    call->stream_id = 0;
+    hh_h2_stream *s = take_stream(conn->env);
+    call->stream = s;
+    if (s == NULL) {
+        hh__list_push_back(&h2->failing, &call->link);
+        hh__h2_later(h2, HH_H2_LATER_REPORT);
+        return;
+    }
+    reset_stream(h2, s, call);
+    hh__list_push_back(&h2->waiting, &s->link);
+    hh__h2_touch(s);
+    /* The first of a quiet connection goes out at once, more of them together with their
+     * neighbours. */
+    if (was_idle && !h2->is_inside)
+        hh__h2_flush(h2);
+    else
+        hh__h2_later(h2, HH_H2_LATER_FLUSH);
+}
+
+static void cancel(hh_conn *conn, hh_call *call)
+{
+    hh_h2 *h2 = hh__h2_of(conn);
+    hh_h2_stream *s = call->stream;
+    if (h2->state == HH_H2_CLOSED)
+        return;
+    if (s == NULL) {
+        if (!hh__link_is_listed(&call->link))
+            return;
+        hh__list_remove(&call->link);
+    } else {
+        hh__h2_reset(s, NGHTTP2_CANCEL);
+        detach(s);
+        give_stream(conn->env, s);
+        hh__h2_later(h2, HH_H2_LATER_FLUSH);
+    }
+    free_slot(h2);
+}
+
+static void resume(hh_conn *conn, hh_call *call)
+{
+    (void)conn;
+    hh_h2_stream *s = call->stream;
+    if (s == NULL || !s->is_paused)
+        return;
+    s->is_paused = false;
+    hh__h2_report_later(s);
+    hh__h2_touch(s);
+}
+
+static void park(hh_conn *conn, int64_t expires_ns)
+{
+    hh_h2 *h2 = hh__h2_of(conn);
+    h2->expires_ns = expires_ns;
+    if (h2->piece_count == 0)
+        hh__bytes_finish(&h2->out);
+    arm(h2);
+}
+
+/* What has come while nobody looked may be a PING or a GOAWAY: then the answer to the next request
+ * is a refusal, and that goes elsewhere. */
+static hh_io probe(hh_conn *conn)
+{
+    hh_io io = hh__stream_probe(hh__h2_of(conn)->stream);
+    return io == HH_IO_OK ? HH_IO_WAIT : io;
+}
+
+static void destroy(hh_discard *discard)
+{
+    hh_h2 *h2 = HH_CONTAINER_OF(discard, hh_h2, discard);
+    nghttp2_session_del(h2->session);
+    hh__h2_head_finish(&h2->head);
+    hh__free(h2);
+}
+
+static void forget_calls(hh_h2 *h2, hh_list *list)
+{
+    hh_link *link;
+    while ((link = hh__list_first(list)) != NULL) {
+        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
+        detach(s);
+        give_stream(h2->conn.env, s);
+    }
+}
+
+/* RFC 9113 §6.8: GOAWAY before the close, where it costs no waiting. */
+static void say_goodbye(hh_h2 *h2, hh_close how)
+{
+    if (how != HH_CLOSE_ORDERLY || h2->is_dying || h2->is_inside ||
+        hh__loop_is_forked(h2->conn.env->loop))
+        return;
+    if (nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR) == 0)
+        hh__h2_flush(h2);
+}
+
+static void close_conn(hh_conn *conn, hh_close how)
+{
+    hh_h2 *h2 = hh__h2_of(conn);
+    hh_conn_env *env = conn->env;
+    if (h2->state == HH_H2_CLOSED)
+        return;
+    forget_calls(h2, &h2->open);
+    forget_calls(h2, &h2->waiting);
+    for (hh_link *link; (link = hh__list_pop_front(&h2->failing)) != NULL;)
+        ;
+    say_goodbye(h2, how);
+    hh__h2_set_state(h2, HH_H2_CLOSED);
+    hh__task_cancel(&h2->task);
+    hh__timer_stop(env->loop, &h2->timer);
+    hh__h2_drop_pieces(h2);
+    hh__bytes_finish(&h2->out);
+    hh__buf_release(env->buffers, h2->in);
+    h2->in = NULL;
+    hh__stream_close(h2->stream, how);
+    h2->stream = NULL;
+    hh__loop_discard(env->loop, &h2->discard, destroy);
+}
+
+static size_t unsent(const hh_conn *conn, const hh_call *call)
+{
+    (void)conn;
+    return call->stream != NULL ? call->stream->out.length - call->stream->out_sent : 0;
+}
+
+static size_t describe(const hh_conn *conn, char *text, size_t capacity)
+{
+    const hh_h2 *h2 = (const hh_h2 *)conn;
+    if (!h2->has_settings)
+        return 0;
+    int length = snprintf(
+        text, capacity,
+        "HTTP/2 settings of the peer: %" PRIu32 " streams at once, a window of %" PRIu32
+        " bytes for each, frames of %" PRIu32 " bytes",
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE),
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE));
+    return length > 0 && (size_t)length < capacity ? (size_t)length : 0;
+}
+
+static const hh_conn_ops h2_ops = {
+    .start = start,
+    .cancel = cancel,
+    .resume = resume,
+    .push = hh__h2_push,
+    .unsent = unsent,
+    .park = park,
+    .probe = probe,
+    .close = close_conn,
+    .describe = describe,
+};
+
+hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, hh_h2_transport transport,
+                        const char *remote, const hh_keeper_ops *keeper_ops, void *keeper,
+                        hh_conn **out)
+{
+    hh_h2 *h2 = hh__calloc(1, sizeof *h2);
+    if (h2 == NULL)
+        return HH_ERR_NO_MEMORY;
+    h2->conn.ops = &h2_ops;
+    h2->conn.keeper_ops = keeper_ops;
+    h2->conn.keeper = keeper;
+    h2->conn.env = env;
+    h2->conn.protocol = HH_PROTOCOL_HTTP2;
+    h2->conn.capacity = h2->streams_max = HH_H2_STREAMS_ASSUMED;
+    h2->conn.keep_alive_timeout_s = UINT32_MAX;
+    snprintf(h2->conn.remote, sizeof h2->conn.remote, "%s", remote);
+    h2->stream = stream;
+    h2->transport = transport;
+    h2->received_ns = now_of(h2);
+    h2->timer.on_due = on_conn_timer;
+    h2->task.run = on_task;
+    hh__list_init(&h2->waiting);
+    hh__list_init(&h2->open);
+    hh__list_init(&h2->reports);
+    hh__list_init(&h2->failing);
+    hh__h2_guard_init(&h2->guard);
+    hh__h2_head_init(&h2->head);
+    hh__h2_window_init(&h2->window, HH_H2_CONN_WINDOW_BYTES, HH_H2_CONN_WINDOW_MAX_BYTES,
+                       h2->received_ns);
+    hh__bytes_init(&h2->out, HH_H2_ASSEMBLY_MAX_BYTES);
+    if (hh__h2_session_create(h2) != HH_OK || hh__stream_listen(stream, HH_READY_READ) != HH_OK) {
+        destroy(&h2->discard);
+        return HH_ERR_NO_MEMORY;
+    }
+    stream->owner = h2;
+    stream->on_ready = on_ready;
+    arm(h2);
+    hh__h2_later(h2, HH_H2_LATER_FLUSH);
+    *out = &h2->conn;
+    return HH_OK;
+}

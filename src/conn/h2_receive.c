@@ -1,0 +1,473 @@
+/*
+ * h2_receive.c - the answers' way in: reads, guards, lets nghttp2 cut it into frames, and reports.
+ *
+ * Body bytes are reported where they lie in the receive buffer. A paused stream's bytes are copied
+ * into a chain of its own, so that neighbours go on; they are bounded by the stream's window, and
+ * all chains of a client by HH_H2_HELD_MAX_BYTES: beyond that the connection gets no credit for
+ * them either (RFC 9113 §5.2.2). Otherwise the connection's credit returns on receipt, a stream's
+ * when its bytes are taken.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "conn/h2_internal.h"
+
+#define MIN_ROOM 4096 /* a buffer with less room left is given up for a new one */
+
+/* --- credit ---------------------------------------------------------------------------------- */
+
+static void fail_credit(hh_h2 *h2)
+{
+    hh__h2_break(h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory to return credit");
+}
+
+void hh__h2_credit_conn(hh_h2 *h2, size_t count)
+{
+    if (count == 0 || h2->state == HH_H2_CLOSED)
+        return;
+    int result = nghttp2_session_consume_connection(h2->session, count);
+    uint32_t size = hh__h2_window_consume(&h2->window, (uint32_t)count,
+                                          hh__loop_now(h2->conn.env->loop), h2->rtt_ns);
+    if (result == 0 && size != 0)
+        result =
+            nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, (int32_t)size);
+    if (result != 0)
+        fail_credit(h2);
+}
+
+/* The call has taken so many bytes of this stream. */
+static void credit_stream(hh_h2_stream *s, size_t count)
+{
+    hh_h2 *h2 = s->h2;
+    s->consumed += count;
+    if (s->is_closed || s->receive == HH_H2_RECEIVE_ENDED)
+        return; /* nothing more will come */
+    int result = nghttp2_session_consume_stream(h2->session, s->id, count);
+    uint32_t size = hh__h2_window_consume(&s->window, (uint32_t)count,
+                                          hh__loop_now(h2->conn.env->loop), h2->rtt_ns);
+    if (result == 0 && size != 0)
+        result = nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, s->id,
+                                                       (int32_t)size);
+    if (result != 0)
+        fail_credit(h2);
+}
+
+/* --- bytes held for paused streams ----------------------------------------------------------- */
+
+/* Room at the end of the chain; NULL when out of memory. */
+static hh_h2_held *held_room(hh_h2_stream *s)
+{
+    hh_h2_held *last = s->held_last;
+    if (last != NULL && last->end < last->buf->capacity &&
+        atomic_load_explicit(&last->buf->refs, memory_order_acquire) == 1)
+        return last;
+    hh_h2_held *held = hh__calloc(1, sizeof *held);
+    if (held == NULL)
+        return NULL;
+    held->buf = hh__buf_take(s->h2->conn.env->buffers);
+    if (held->buf == NULL) {
+        hh__free(held);
+        return NULL;
+    }
+    if (last != NULL)
+        last->next = held;
+    else
+        s->held_first = held;
+    s->held_last = held;
+    return held;
+}
+
+static void hold(hh_h2_stream *s, hh_slice data)
+{
+    hh_h2 *h2 = s->h2;
+    hh_conn_env *env = h2->conn.env;
+    s->held += data.length;
+    env->held_bytes += data.length;
+    if (env->held_bytes > HH_H2_HELD_MAX_BYTES)
+        s->withheld += data.length;
+    else
+        hh__h2_credit_conn(h2, data.length);
+    while (data.length > 0) {
+        hh_h2_held *held = held_room(s);
+        if (held == NULL) {
+            hh_error error;
+            hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_BODY, "no memory to receive from %s",
+                     h2->conn.remote);
+            hh__h2_fail_later(s, &error);
+            return;
+        }
+        uint32_t room = held->buf->capacity - held->end;
+        uint32_t step = data.length < room ? (uint32_t)data.length : room;
+        memcpy(held->buf->data + held->end, data.data, step);
+        held->end += step;
+        data.data += step;
+        data.length -= step;
+    }
+}
+
+/* So many held bytes are gone: the budget, and the connection's credit for what exceeded it. */
+static void unhold(hh_h2_stream *s, uint64_t count)
+{
+    uint64_t withheld = count < s->withheld ? count : s->withheld;
+    s->held -= count;
+    s->h2->conn.env->held_bytes -= count;
+    s->withheld -= withheld;
+    hh__h2_credit_conn(s->h2, (size_t)withheld);
+}
+
+static void pop_held(hh_h2_stream *s)
+{
+    hh_h2_held *held = s->held_first;
+    s->held_first = held->next;
+    if (held->next == NULL)
+        s->held_last = NULL;
+    hh__buf_release(s->h2->conn.env->buffers, held->buf);
+    hh__free(held);
+}
+
+void hh__h2_drop_held(hh_h2_stream *s)
+{
+    if (s->held > 0)
+        unhold(s, s->held);
+    while (s->held_first != NULL)
+        pop_held(s);
+}
+
+/* --- reports --------------------------------------------------------------------------------- */
+
+static void fail_stream(hh_h2_stream *s, hh_status code, hh_phase phase, const char *problem)
+{
+    hh_error error;
+    hh__fail(&error, code, phase, "%s sent a malformed answer: %s", s->h2->conn.remote, problem);
+    error.http2_error = NGHTTP2_PROTOCOL_ERROR;
+    hh__h2_fail(s, &error, NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* Reports a piece of body. False: the call ended in it. */
+static bool report_body(hh_h2_stream *s, hh_slice data, hh_buf *buf)
+{
+    hh_h2 *h2 = s->h2;
+    hh_call *call = hh__h2_begin_report(s);
+    hh_flow flow = call->ops->on_body(call, data, buf);
+    if (!hh__h2_end_report(h2, s))
+        return false;
+    s->is_paused = flow == HH_FLOW_PAUSE;
+    credit_stream(s, data.length);
+    return true;
+}
+
+static void end_if_delivered(hh_h2_stream *s)
+{
+    if (s->receive == HH_H2_RECEIVE_ENDED && s->held_first == NULL && !s->is_paused)
+        hh__h2_complete(s, s->trailers);
+}
+
+void hh__h2_deliver(hh_h2_stream *s)
+{
+    while (s->held_first != NULL && !s->is_paused) {
+        hh_h2_held *held = s->held_first;
+        hh_buf *buf = hh_buf_ref(held->buf);
+        hh_buf_pool *pool = s->h2->conn.env->buffers;
+        hh_slice data = {buf->data + held->start, held->end - held->start};
+        pop_held(s);
+        unhold(s, data.length);
+        bool is_there = report_body(s, data, buf);
+        hh__buf_release(pool, buf);
+        if (!is_there)
+            return;
+    }
+    hh__h2_touch(s);
+    end_if_delivered(s);
+}
+
+/* --- heads and trailers ---------------------------------------------------------------------- */
+
+static bool is_bodiless(const hh_h2_stream *s, int status, hh_h2_end end)
+{
+    return end == HH_H2_LAST || s->call->request_kind == HH_REQUEST_HEAD || status == 204 ||
+           status == 304;
+}
+
+static hh_head head_view(const hh_h2_stream *s, hh_h2_end end)
+{
+    const hh_h2_head *head = &s->h2->head;
+    bool is_known = head->content_length != UINT64_MAX;
+    hh_framing_kind framing = is_bodiless(s, head->status, end) ? HH_FRAMING_NONE
+                              : is_known                        ? HH_FRAMING_LENGTH
+                                                                : HH_FRAMING_CHUNKED;
+    return (hh_head){
+        .status = head->status,
+        .version = 20,
+        .text = hh__bytes_slice(&head->text),
+        .entries = head->fields.entries,
+        .entry_count = head->fields.count,
+        .content_length = head->content_length,
+        .framing = framing,
+    };
+}
+
+static void take_information(hh_h2_stream *s, hh_h2_end end)
+{
+    hh_h2 *h2 = s->h2;
+    bool is_continue = h2->head.status == 100;
+    if (++s->informational > HH_INFORMATIONAL_MAX) {
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "too many informational responses");
+        return;
+    }
+    hh_head head = head_view(s, end);
+    hh_call *call = hh__h2_begin_report(s);
+    call->ops->on_information(call, &head);
+    if (!hh__h2_end_report(h2, s))
+        return;
+    if (is_continue)
+        hh__h2_send_continue(s);
+    hh__h2_touch(s);
+}
+
+/* RFC 9113 §8.1: a final answer before the request is out; go on sending only if it is welcome. */
+static void stop_unwelcome_body(hh_h2_stream *s)
+{
+    bool is_unwelcome =
+        s->send == HH_H2_SEND_EXPECT || (s->send == HH_H2_SEND_BODY && s->h2->head.status >= 300);
+    if (is_unwelcome)
+        hh__h2_set_send(s, HH_H2_SEND_STOPPED);
+}
+
+static void take_final_head(hh_h2_stream *s, hh_h2_end end)
+{
+    hh_h2 *h2 = s->h2;
+    hh_head head = head_view(s, end);
+    s->call->first_byte_ns = hh__loop_now(h2->conn.env->loop);
+    hh__h2_set_receive(s, HH_H2_RECEIVE_BODY);
+    stop_unwelcome_body(s);
+    hh_call *call = hh__h2_begin_report(s);
+    hh_flow flow = call->ops->on_head(call, &head);
+    if (!hh__h2_end_report(h2, s))
+        return;
+    s->is_paused = flow == HH_FLOW_PAUSE;
+    hh__h2_touch(s);
+}
+
+/* The trailers wait for the body before them to be taken. */
+static void keep_trailers(hh_h2_stream *s)
+{
+    const hh_h2_head *head = &s->h2->head;
+    const char *base = head->text.data;
+    s->trailers = hh__malloc(sizeof *s->trailers);
+    if (s->trailers != NULL) {
+        hh__h2_head_init(s->trailers);
+        hh__h2_head_begin(s->trailers, HH_H2_BLOCK_TRAILERS, HH_TRAILER_MAX_BYTES,
+                          HH_TRAILER_MAX_FIELDS);
+        for (uint32_t i = 0; i < head->fields.count; i++)
+            hh__h2_head_add(s->trailers, hh__entry_name(&head->fields.entries[i], base),
+                            hh__entry_value(&head->fields.entries[i], base));
+    }
+    if (s->trailers != NULL && s->trailers->failure == HH_OK)
+        return;
+    hh_error error;
+    hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_BODY, "no memory to receive from %s",
+             s->h2->conn.remote);
+    hh__h2_fail_later(s, &error);
+}
+
+static void take_trailers(hh_h2_stream *s)
+{
+    hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
+    if (s->held_first == NULL && !s->is_paused)
+        hh__h2_complete(s, &s->h2->head);
+    else
+        keep_trailers(s);
+}
+
+void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end)
+{
+    hh_h2_head *head = &s->h2->head;
+    hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
+    if (s->failure != NULL)
+        return;
+    s->call->received_bytes += head->text.length;
+    if (hh__h2_head_end(head) != HH_OK) {
+        fail_stream(s, head->failure, phase, head->problem);
+        return;
+    }
+    if (s->receive == HH_H2_RECEIVE_BODY) {
+        if (end == HH_H2_LAST)
+            take_trailers(s);
+        else
+            fail_stream(s, HH_ERR_PROTOCOL, phase, "a second head");
+        return;
+    }
+    if (head->status < 200) {
+        take_information(s, end);
+        return;
+    }
+    hh_h2 *h2 = s->h2;
+    hh_call *call = s->call;
+    take_final_head(s, end);
+    /* The report may have ended the call; then its stream is no longer ours to touch. */
+    if (end == HH_H2_LAST && h2->state != HH_H2_CLOSED && call->stream == s)
+        hh__h2_take_end(s);
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
+
+void hh__h2_take_data(hh_h2_stream *s, hh_slice data)
+{
+    hh_h2 *h2 = s->h2;
+    s->received += data.length;
+    s->call->received_bytes += data.length;
+    s->call->body_bytes += data.length;
+    if (s->failure != NULL || s->receive != HH_H2_RECEIVE_BODY) {
+        s->consumed += data.length;
+        hh__h2_credit_conn(h2, data.length);
+        return;
+    }
+    if (s->is_paused || s->held_first != NULL) {
+        hold(s, data);
+        return;
+    }
+    hh__h2_credit_conn(h2, data.length);
+    if (report_body(s, data, h2->in))
+        hh__h2_touch(s);
+}
+
+void hh__h2_take_end(hh_h2_stream *s)
+{
+    if (s->failure != NULL || s->receive != HH_H2_RECEIVE_BODY)
+        return;
+    hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
+    end_if_delivered(s);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* Room behind in_end in a buffer nobody but us writes to. */
+static bool make_room(hh_h2 *h2)
+{
+    hh_buf_pool *pool = h2->conn.env->buffers;
+    if (h2->in != NULL) {
+        if (atomic_load_explicit(&h2->in->refs, memory_order_acquire) == 1)
+            h2->in_end = 0;
+        if (h2->in->capacity - h2->in_end >= MIN_ROOM)
+            return true;
+        hh__buf_release(pool, h2->in);
+    }
+    h2->in = hh__buf_take(pool);
+    h2->in_end = 0;
+    return h2->in != NULL;
+}
+
+static void feed(hh_h2 *h2, hh_slice data)
+{
+    hh_h2_verdict verdict = hh__h2_guard_scan(&h2->guard, data, hh__loop_now(h2->conn.env->loop));
+    if (verdict.error != 0) {
+        hh__h2_break(h2, HH_ERR_PROTOCOL, verdict.error, "%s", verdict.problem);
+        return;
+    }
+    h2->is_inside = true;
+    ssize_t taken = nghttp2_session_mem_recv(h2->session, (const uint8_t *)data.data, data.length);
+    h2->is_inside = false;
+    if (h2->state == HH_H2_CLOSED || taken >= 0)
+        return;
+    hh__h2_break(h2, taken == NGHTTP2_ERR_NOMEM ? HH_ERR_NO_MEMORY : HH_ERR_PROTOCOL,
+                 taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
+                 "%s", nghttp2_strerror((int)taken));
+}
+
+/* What the end of the peer's bytes means for the connection. */
+static void on_end(hh_h2 *h2, hh_io io)
+{
+    if (h2->is_mute && h2->io_error.code != HH_OK) {
+        hh__h2_break(h2, HH_ERR_SEND, 0, "it takes nothing more");
+    } else if (io == HH_IO_EOF) {
+        h2->is_mute = true;
+        hh__h2_break(h2, HH_ERR_EMPTY_RESPONSE, 0, "%s", "");
+    } else {
+        hh__stream_describe(h2->stream, HH_PHASE_HEADERS, h2->conn.remote, &h2->io_error);
+        h2->is_mute = true;
+        hh__h2_break(h2, HH_ERR_RECEIVE, 0, "it can't be read from");
+    }
+}
+
+/* One read and what follows from it. True: there may be more to read now. */
+static bool read_once(hh_h2 *h2, size_t *budget)
+{
+    size_t count = 0;
+    if (!make_room(h2)) {
+        hh__h2_break(h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory to receive");
+        return false;
+    }
+    char *place = h2->in->data + h2->in_end;
+    size_t capacity = h2->in->capacity - h2->in_end;
+    hh_io io = hh__stream_read(h2->stream, place, capacity, &count);
+    if (io != HH_IO_OK) {
+        if (io != HH_IO_WAIT)
+            on_end(h2, io);
+        else if (h2->is_mute && h2->io_error.code != HH_OK)
+            hh__h2_break(h2, HH_ERR_SEND, 0, "it takes nothing more");
+        return false;
+    }
+    bool is_short = h2->stream->short_read_is_last && count < capacity;
+    h2->conn.env->bytes_received += count;
+    h2->received_ns = hh__loop_now(h2->conn.env->loop);
+    h2->in_end += (uint32_t)count;
+    *budget -= count < *budget ? count : *budget;
+    feed(h2, (hh_slice){place, count});
+    return h2->state != HH_H2_CLOSED && h2->failure == HH_OK && !is_short;
+}
+
+void hh__h2_read(hh_h2 *h2)
+{
+    size_t budget = HH_CONN_STEP_BYTES_MAX;
+    while (h2->state != HH_H2_CLOSED && h2->failure == HH_OK && budget > 0 &&
+           read_once(h2, &budget))
+        ;
+    hh__buf_release(h2->conn.env->buffers, h2->in);
+    h2->in = NULL;
+}
+
+/* --- books ----------------------------------------------------------------------------------- */
+
+static uint64_t count_held(const hh_h2_stream *s)
+{
+    uint64_t count = 0;
+    for (const hh_h2_held *held = s->held_first; held != NULL; held = held->next)
+        count += held->end - held->start;
+    return count;
+}
+
+/* What nghttp2 has not announced again covers what this stream still holds. */
+static bool is_balanced(const hh_h2 *h2, const hh_h2_stream *s)
+{
+    if (s->received != s->consumed + s->held || s->held != count_held(s) || s->withheld > s->held)
+        return false;
+    if (s->id == 0 || s->is_closed || h2->state == HH_H2_CLOSED)
+        return true;
+    int32_t unannounced = nghttp2_session_get_stream_effective_recv_data_length(h2->session, s->id);
+    int32_t window = nghttp2_session_get_stream_effective_local_window_size(h2->session, s->id);
+    return unannounced < 0 || (s->held <= (uint64_t)unannounced && unannounced <= window);
+}
+
+bool hh__h2_check(const hh_conn *conn)
+{
+    const hh_h2 *h2 = (const hh_h2 *)conn;
+    uint64_t held = 0, withheld = 0;
+    for (hh_link *link = hh__list_first(&h2->open); link != NULL;
+         link = hh__list_next(&h2->open, link)) {
+        const hh_h2_stream *s = HH_CONTAINER_OF(link, const hh_h2_stream, link);
+        if (!is_balanced(h2, s))
+            return false;
+        held += s->held;
+        withheld += s->withheld;
+    }
+    if (held > h2->conn.env->held_bytes)
+        return false;
+    if (h2->state == HH_H2_CLOSED)
+        return true;
+    int32_t unannounced = nghttp2_session_get_effective_recv_data_length(h2->session);
+    return withheld <= (uint64_t)unannounced &&
+           unannounced <= nghttp2_session_get_effective_local_window_size(h2->session);
+}

@@ -1,0 +1,395 @@
+/*
+ * h2_session.c - nghttp2: the session, its settings, and its callbacks, which do nothing but tell
+ * h2.c, h2_send.c and h2_receive.c.
+ *
+ * A callback that finds the connection closed by a report stops the session; it lives on until the
+ * end of the run. Whatever nghttp2 itself objects to ends the stream or the connection.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "conn/h2_internal.h"
+
+/* RFC 9218 §2.1; older headers of nghttp2 don't name it. */
+#define SETTINGS_NO_RFC7540_PRIORITIES 9
+#define DEFAULT_WINDOW_BYTES 65535 /* RFC 9113 §6.9.2 */
+
+static hh_h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+/* What a callback returns: a closed connection has nothing more to say. */
+static int go_on(const hh_h2 *h2)
+{
+    return h2->state == HH_H2_CLOSED ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+/* --- header blocks --------------------------------------------------------------------------- */
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    h2->head_stream = s;
+    if (s == NULL)
+        return 0;
+    if (s->receive == HH_H2_RECEIVE_HEAD)
+        hh__h2_head_begin(&h2->head, HH_H2_BLOCK_HEAD, h2->conn.env->max_head_bytes,
+                          h2->conn.env->max_fields);
+    else
+        hh__h2_head_begin(&h2->head, HH_H2_BLOCK_TRAILERS, HH_TRAILER_MAX_BYTES,
+                          HH_TRAILER_MAX_FIELDS);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
+                     void *user)
+{
+    hh_h2 *h2 = user;
+    (void)session, (void)frame, (void)flags;
+    if (h2->head_stream != NULL)
+        hh__h2_head_add(&h2->head, (hh_slice){(const char *)name, name_length},
+                        (hh_slice){(const char *)value, value_length});
+    return 0;
+}
+
+/* Fails the stream for what its messages are like; nghttp2 has reset it, or will. */
+static void fail_malformed(hh_h2_stream *s, const char *problem)
+{
+    hh_error error;
+    hh__fail(&error, HH_ERR_PROTOCOL,
+             s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY,
+             "%s sent a malformed answer: %s", s->h2->conn.remote, problem);
+    error.http2_error = NGHTTP2_PROTOCOL_ERROR;
+    hh__h2_fail(s, &error, NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* RFC 9113 §8.2.1: a field with characters that can't be is malformed, not to be overlooked. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+                             const uint8_t *name, size_t name_length, const uint8_t *value,
+                             size_t value_length, uint8_t flags, void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s = h2->head_stream;
+    (void)session, (void)frame, (void)name, (void)name_length;
+    (void)value, (void)value_length, (void)flags;
+    h2->head_stream = NULL;
+    if (s != NULL)
+        fail_malformed(s, "a header field with characters that are not allowed");
+    return go_on(h2);
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+static hh_h2_end end_of(const nghttp2_frame *frame)
+{
+    return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 ? HH_H2_LAST : HH_H2_MORE;
+}
+
+static void take_settings(hh_h2 *h2)
+{
+    uint32_t allowed =
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    unsigned capacity = allowed < HH_H2_STREAMS_MAX ? allowed : HH_H2_STREAMS_MAX;
+    h2->has_settings = true;
+    h2->streams_max = capacity;
+    if (h2->state != HH_H2_OPEN || capacity == h2->conn.capacity)
+        return;
+    if (capacity == 0) { /* it takes no requests (RFC 9113 §5.1.2): others may */
+        hh__h2_drain(h2);
+        return;
+    }
+    h2->conn.capacity = capacity;
+    h2->conn.keeper_ops->on_capacity(&h2->conn);
+}
+
+static void take_settings_frame(hh_h2 *h2, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+        take_settings(h2);
+    else if (h2->rtt_ns == 0)
+        h2->rtt_ns = hh__loop_now(h2->conn.env->loop) - h2->settings_sent_ns + 1;
+}
+
+/* RFC 9113 §6.8. The streams it leaves out have been closed already, as refused. */
+static void take_goaway(hh_h2 *h2, const nghttp2_frame *frame)
+{
+    if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->problem[0] == '\0')
+        snprintf(h2->problem, sizeof h2->problem, "it said GOAWAY with %s",
+                 nghttp2_http2_strerror(frame->goaway.error_code));
+    hh__h2_drain(h2);
+}
+
+/* Padding counts as data (RFC 9113 §6.1), and nghttp2 gives it back by itself. */
+static void take_data_frame(nghttp2_session *session, const nghttp2_frame *frame)
+{
+    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    if (s != NULL && end_of(frame) == HH_H2_LAST)
+        hh__h2_take_end(s);
+}
+
+static void take_headers_frame(hh_h2 *h2, const nghttp2_frame *frame)
+{
+    hh_h2_stream *s = h2->head_stream;
+    h2->head_stream = NULL;
+    if (s != NULL)
+        hh__h2_take_block(s, end_of(frame));
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    hh_h2 *h2 = user;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        take_headers_frame(h2, frame);
+        break;
+    case NGHTTP2_DATA:
+        take_data_frame(session, frame);
+        break;
+    case NGHTTP2_SETTINGS:
+        take_settings_frame(h2, frame);
+        break;
+    case NGHTTP2_GOAWAY:
+        take_goaway(h2, frame);
+        break;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+            h2->is_pinging = false;
+        break;
+    default: /* a library's numbers: the others need nothing from us */
+        break;
+    }
+    return go_on(h2);
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t length, void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s = stream_of(session, id);
+    (void)flags;
+    if (s != NULL)
+        hh__h2_take_data(s, (hh_slice){(const char *)data, length});
+    else
+        hh__h2_credit_conn(h2, length);
+    return go_on(h2);
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
+                            void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s = frame->hd.stream_id != 0 ? stream_of(session, frame->hd.stream_id) : NULL;
+    if (h2->problem[0] == '\0')
+        snprintf(h2->problem, sizeof h2->problem, "%s", nghttp2_strerror(code));
+    if (h2->head_stream == s)
+        h2->head_stream = NULL;
+    if (s != NULL) {
+        s->is_reset = true; /* by nghttp2 */
+        fail_malformed(s, nghttp2_strerror(code));
+    }
+    return go_on(h2);
+}
+
+/* nghttp2's own words on why it gives a connection up; they come before it queues its GOAWAY. */
+static int on_error(nghttp2_session *session, int code, const char *text, size_t length, void *user)
+{
+    hh_h2 *h2 = user;
+    (void)session, (void)code;
+    if (h2->problem[0] == '\0')
+        snprintf(h2->problem, sizeof h2->problem, "%.*s", (int)length, text);
+    return 0;
+}
+
+/* --- streams' ends --------------------------------------------------------------------------- */
+
+static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error)
+{
+    const char *remote = s->h2->conn.remote;
+    hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
+    if (code == NGHTTP2_REFUSED_STREAM)
+        hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed", remote);
+    else
+        hh__fail(error, HH_ERR_STREAM_RESET, phase, "%s reset the stream: %s", remote,
+                 nghttp2_http2_strerror(code));
+    error->http2_error = code;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s = stream_of(session, id);
+    if (s == NULL || s->is_out)
+        h2->live--;
+    if (s == NULL)
+        return go_on(h2);
+    s->is_closed = true;
+    if (s->receive == HH_H2_RECEIVE_ENDED || s->failure != NULL)
+        return go_on(h2); /* all of it is here; or its end is known */
+    hh_error error;
+    describe_reset(s, code, &error);
+    /* A reset of ours closes its stream while we write, where nothing may be reported. */
+    hh__h2_fail_later(s, &error);
+    return go_on(h2);
+}
+
+/* --- what has been written ------------------------------------------------------------------- */
+
+static void request_is_out(hh_h2 *h2, hh_h2_stream *s, const nghttp2_frame *frame)
+{
+    h2->live++;
+    hh__h2_guard_opened(&h2->guard);
+    s->is_out = true;
+    s->call->stream_id = s->id;
+    s->call->sent_bytes += HH_H2_FRAME_HEAD_BYTES + frame->hd.length;
+    hh__h2_head_is_out(s);
+}
+
+static void data_is_out(hh_h2 *h2, hh_h2_stream *s, const nghttp2_frame *frame)
+{
+    hh__h2_guard_sent_data(&h2->guard);
+    if (s != NULL && s->send == HH_H2_SEND_BODY && end_of(frame) == HH_H2_LAST) {
+        hh__h2_set_send(s, HH_H2_SEND_DONE);
+        hh__h2_touch(s); /* from now on the answer is waited for */
+    }
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    hh_h2 *h2 = user;
+    hh_h2_stream *s;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        s = stream_of(session, frame->hd.stream_id);
+        if (s != NULL)
+            request_is_out(h2, s, frame);
+        break;
+    case NGHTTP2_DATA:
+        data_is_out(h2, stream_of(session, frame->hd.stream_id), frame);
+        break;
+    case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+            h2->settings_sent_ns = hh__loop_now(h2->conn.env->loop);
+        break;
+    case NGHTTP2_GOAWAY:
+        /* Of nghttp2's own making: it has found a fault. */
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
+            hh__h2_break(h2, HH_ERR_PROTOCOL, 0, "%s",
+                         nghttp2_http2_strerror(frame->goaway.error_code));
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int code,
+                             void *user)
+{
+    hh_h2 *h2 = user;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    if (s == NULL)
+        return 0;
+    hh_error error;
+    hh__fail(&error, HH_ERR_REFUSED, HH_PHASE_SEND, "the request to %s could not be sent: %s",
+             h2->conn.remote, nghttp2_strerror(code));
+    hh__h2_fail_later(s, &error);
+    return 0;
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+static void *allocate(size_t size, void *user)
+{
+    (void)user;
+    return hh__malloc(size);
+}
+
+static void release(void *memory, void *user)
+{
+    (void)user;
+    hh__free(memory);
+}
+
+static void *allocate_zeroed(size_t count, size_t size, void *user)
+{
+    (void)user;
+    return hh__calloc(count, size);
+}
+
+static void *reallocate(void *memory, size_t size, void *user)
+{
+    (void)user;
+    return hh__realloc_array(memory, 1, size);
+}
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *c;
+    if (nghttp2_session_callbacks_new(&c) != 0)
+        return NULL;
+    nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
+    nghttp2_session_callbacks_set_error_callback2(c, on_error);
+    nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
+    nghttp2_session_callbacks_set_send_data_callback(c, hh__h2_send_data);
+    return c;
+}
+
+static nghttp2_option *make_options(void)
+{
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0)
+        return NULL;
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(option, HH_H2_STREAMS_ASSUMED);
+    nghttp2_option_set_max_outbound_ack(option, HH_H2_OUTBOUND_FRAMES_MAX);
+    nghttp2_option_set_max_settings(option, HH_H2_SETTINGS_ENTRIES_MAX);
+    nghttp2_option_set_max_send_header_block_length(option, 2 * (size_t)HH_REQUEST_HEAD_MAX_BYTES);
+    return option;
+}
+
+/* RFC 9113 §6.5: no push, our windows, our bound on header lists, RFC 9218 instead of the old
+ * priorities. */
+static int submit_preface(hh_h2 *h2)
+{
+    nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HH_H2_WINDOW_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h2->conn.env->max_head_bytes},
+        {SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    int result = nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries,
+                                         sizeof entries / sizeof entries[0]);
+    if (result != 0)
+        return result;
+    return nghttp2_submit_window_update(h2->session, NGHTTP2_FLAG_NONE, 0,
+                                        HH_H2_CONN_WINDOW_BYTES - DEFAULT_WINDOW_BYTES);
+}
+
+hh_status hh__h2_session_create(hh_h2 *h2)
+{
+    nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, reallocate};
+    nghttp2_session_callbacks *callbacks = make_callbacks();
+    nghttp2_option *option = make_options();
+    int result = NGHTTP2_ERR_NOMEM;
+    if (callbacks != NULL && option != NULL)
+        result = nghttp2_session_client_new3(&h2->session, callbacks, h2, option, &memory);
+    if (result == 0)
+        result = submit_preface(h2);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_option_del(option);
+    return result == 0 ? HH_OK : HH_ERR_NO_MEMORY;
+}
