@@ -11,6 +11,10 @@
 /* 1 when the pool's books balance. */
 int inside_pool_balances(hh_client *client);
 
+/* 1 when the pool's books balance, and those of every HTTP/2 connection that has a call or is idle.
+ */
+int inside_streams_balance(hh_client *client);
+
 /* Launches one more attempt of `id` on an idle connection of its origin. 1: done, 0: there is none.
  */
 int inside_race(hh_client *client, hh_id id);
