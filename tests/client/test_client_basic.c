@@ -844,5 +844,5 @@ int main(void)
         cmocka_unit_test(test_failed_setter_changes_nothing),
         cmocka_unit_test(test_refused_connection),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

@@ -426,5 +426,5 @@ int main(void)
         cmocka_unit_test(test_events_of_another_step_end_a_wait),
         cmocka_unit_test(test_unpulled_events_slow_no_blocking_call),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

@@ -425,5 +425,5 @@ int main(void)
         cmocka_unit_test(test_storm_of_trouble),
         cmocka_unit_test(test_request_of_a_client_that_has_gone),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

@@ -729,5 +729,5 @@ int main(void)
         cmocka_unit_test(test_client_destroyed_first),
         cmocka_unit_test(test_fork),
     };
-    return cmocka_run_group_tests(tests, make_piece, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = make_piece});
 }

@@ -351,5 +351,5 @@ int main(void)
         cmocka_unit_test(test_event_queue_is_bounded),
         cmocka_unit_test(test_reset_while_paused_spins_not),
     };
-    return cmocka_run_group_tests(tests, make_piece, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = make_piece});
 }

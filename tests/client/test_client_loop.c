@@ -440,5 +440,5 @@ int main(void)
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_fork_amid_calls),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

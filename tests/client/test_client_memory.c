@@ -223,5 +223,5 @@ int main(void)
         cmocka_unit_test(test_streamed_body),  cmocka_unit_test(test_share_kept_by_the_caller),
         cmocka_unit_test(test_collected_body), cmocka_unit_test(test_pushed_body),
     };
-    return cmocka_run_group_tests(tests, make_piece, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = make_piece});
 }

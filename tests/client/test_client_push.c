@@ -458,5 +458,5 @@ int main(void)
         cmocka_unit_test(test_replay_asks_from_the_start),
         cmocka_unit_test(test_no_chunks_to_an_old_server),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

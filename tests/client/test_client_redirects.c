@@ -793,5 +793,5 @@ int main(void)
         cmocka_unit_test(test_asked_and_unasked_share_nothing),
         cmocka_unit_test(test_failure_after_a_redirect_was_processed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

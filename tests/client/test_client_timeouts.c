@@ -546,5 +546,5 @@ int main(void)
         cmocka_unit_test(test_cancel_after_a_long_pause),
         cmocka_unit_test(test_long_urls_leave_room_for_the_reason),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests)});
 }

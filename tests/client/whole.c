@@ -35,6 +35,13 @@ hh_client *whole_client(const hh_client_options *options)
 {
     hh_client *client = NULL;
     hh_error error;
+    hh_client_options with_http2 = HH_CLIENT_OPTIONS_INIT;
+    if (peer_speaks_http2()) {
+        if (options != NULL)
+            with_http2 = *options;
+        with_http2.http2_prior_knowledge = HH_ON;
+        options = &with_http2;
+    }
     hh_status status = hh_client_create_error(options, &client, &error);
     if (status != HH_OK)
         fail_msg("no client: %s", error.message);
@@ -206,24 +213,56 @@ void assert_slice(hh_slice slice, const char *text)
         fail_msg("\"%.*s\" instead of \"%s\"", HH_SLICE_ARGS(slice), text);
 }
 
+static const char *find(const char *text, const char *part)
+{
+    return peer_speaks_http2() ? strcasestr(text, part) : strstr(text, part);
+}
+
 void assert_contains(const char *text, const char *part)
 {
-    if (strstr(text, part) == NULL)
+    if (find(text, part) == NULL)
         fail_msg("no \"%s\" in \"%s\"", part, text);
 }
 
 void assert_lacks(const char *text, const char *part)
 {
-    if (strstr(text, part) != NULL)
+    if (find(text, part) != NULL)
         fail_msg("\"%s\" in \"%s\"", part, text);
 }
 
 size_t count_of(const char *text, const char *part)
 {
     size_t count = 0;
-    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+    for (const char *at = text; (at = find(at, part)) != NULL; at += strlen(part))
         count++;
     return count;
+}
+
+int whole_version(void)
+{
+    return peer_speaks_http2() ? 20 : 11;
+}
+
+static bool is_h1_only(const whole_suite *suite, const char *name)
+{
+    for (size_t i = 0; i < suite->h1_only_count; i++)
+        if (strcmp(suite->h1_only[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+int whole_run(const whole_suite *suite)
+{
+    struct CMUnitTest chosen[64];
+    size_t count = 0;
+    assert_true(suite->count <= sizeof chosen / sizeof chosen[0]);
+    for (size_t i = 0; i < suite->count; i++)
+        if (!peer_speaks_http2() || !is_h1_only(suite, suite->tests[i].name))
+            chosen[count++] = suite->tests[i];
+    /* A name that fits none is a test left out no more, or by mistake. */
+    assert_true(!peer_speaks_http2() || count + suite->h1_only_count == suite->count);
+    return _cmocka_run_group_tests(peer_speaks_http2() ? "over HTTP/2" : "over HTTP/1", chosen,
+                                   count, suite->setup, suite->teardown);
 }
 
 void assert_answered(const answer *of, int status, const char *body)

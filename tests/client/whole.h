@@ -3,6 +3,9 @@
  *
  * A submit's tag is its `answer`. Whatever waits, waits at most ten seconds of steps and then fails
  * the test. Every failure inside ends the running test by a cmocka assertion.
+ *
+ * With HH_TEST_PROTOCOL=h2 in the environment the same tests run over HTTP/2: peers speak it (see
+ * peer.h) and clients know so beforehand. A suite names the tests it leaves out then, and why.
  */
 #ifndef TESTS_CLIENT_WHOLE_H
 #define TESTS_CLIENT_WHOLE_H
@@ -40,6 +43,7 @@ struct answer {
     size_t held_count;
 };
 
+/* The options given, with http2_prior_knowledge where HTTP/2 is what the tests speak. */
 hh_client *whole_client(const hh_client_options *options);
 /* GET when `method` is NULL. */
 hh_request *whole_request(hh_client *client, const char *method, const char *url);
@@ -70,6 +74,7 @@ void assert_failed(const answer *of, hh_status code, hh_phase phase, const char 
 /* The whole body, from BODY events or the response. */
 hh_slice answer_body(const answer *of);
 void assert_slice(hh_slice slice, const char *text);
+/* What peer_received gives has field names in lower case over HTTP/2; there, case doesn't count. */
 void assert_contains(const char *text, const char *part);
 void assert_lacks(const char *text, const char *part);
 size_t count_of(const char *text, const char *part);
@@ -79,6 +84,29 @@ hh_client_stats whole_stats(hh_client *client);
 void assert_at_rest(hh_client *client);
 int64_t clock_ms(void);
 size_t open_descriptors(void);
+
+/* 11, or 20 over HTTP/2. */
+int whole_version(void);
+
+/* A test that only HTTP/1 can have, and the reason. */
+typedef struct whole_h1_only {
+    const char *name;
+    const char *reason;
+} whole_h1_only;
+
+typedef struct whole_suite {
+    const struct CMUnitTest *tests;
+    size_t count;
+    const whole_h1_only *h1_only;
+    size_t h1_only_count;
+    CMFixtureFunction setup;
+    CMFixtureFunction teardown;
+} whole_suite;
+
+/* cmocka_run_group_tests, without what HTTP/2 leaves out where that is spoken. */
+int whole_run(const whole_suite *suite);
+#define WHOLE_TESTS(array) .tests = (array), .count = sizeof(array) / sizeof((array)[0])
+#define WHOLE_H1_ONLY(array) .h1_only = (array), .h1_only_count = sizeof(array) / sizeof((array)[0])
 
 /* A script from steps, ended by PEER_END. */
 #define SCRIPT(...) ((const peer_step[]){__VA_ARGS__, {PEER_END, NULL, 0}})

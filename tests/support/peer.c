@@ -2,7 +2,7 @@
  * peer.c - see peer.h. One thread accepts, one thread plays each connection; all socket calls
  * block, with a pipe beside them that peer_stop closes.
  */
-#include "peer.h"
+#include "support/peer_lane.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +33,17 @@ typedef struct connection {
     size_t capacity;
     size_t consumed; /* by the steps so far */
     bool is_closed;  /* by the client */
+    peer_action at;
+    bool is_over; /* the script */
+    bool was_reset;
 } connection;
+
+/* A connection on which HTTP/2 may be spoken; what is, it says itself. */
+typedef struct front {
+    peer *owner;
+    int fd;
+    pthread_t thread;
+} front;
 
 struct peer {
     int listener;
@@ -48,6 +58,8 @@ struct peer {
     pthread_cond_t changed;
     connection *connections[CONNECTIONS_MAX];
     size_t connection_count;
+    front *fronts[CONNECTIONS_MAX];
+    size_t front_count;
     size_t request_count;
     size_t signals_given;
     size_t signals_taken;
@@ -223,6 +235,7 @@ static bool send_bytewise(connection *c, const peer_step *step)
 static void reset(connection *c)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
+    c->was_reset = true;
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
@@ -267,6 +280,14 @@ static bool play(connection *c, const peer_step *step)
     return false;
 }
 
+static void enter_step(connection *c, peer_action action)
+{
+    pthread_mutex_lock(&c->owner->mutex);
+    c->at = action;
+    pthread_cond_broadcast(&c->owner->changed);
+    pthread_mutex_unlock(&c->owner->mutex);
+}
+
 static void *play_script(void *argument)
 {
     connection *c = argument;
@@ -277,6 +298,7 @@ static void *play_script(void *argument)
             step = c->script;
             continue;
         }
+        enter_step(c, step->action);
         if (!play(c, step))
             break;
         step++;
@@ -284,36 +306,125 @@ static void *play_script(void *argument)
     pthread_mutex_lock(&c->owner->mutex);
     close(c->fd);
     c->fd = -1;
+    c->is_over = true;
+    pthread_cond_broadcast(&c->owner->changed);
     pthread_mutex_unlock(&c->owner->mutex);
     return NULL;
 }
 
-static void begin(peer *p, int fd)
+static size_t begin(peer *p, int fd)
 {
-    int one = 1;
     connection *c = calloc(1, sizeof *c);
-    if (c == NULL || p->connection_count == CONNECTIONS_MAX)
-        die("too many connections");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (c == NULL)
+        die("calloc");
     c->owner = p;
     c->fd = fd;
     pthread_mutex_lock(&p->mutex);
+    if (p->connection_count == CONNECTIONS_MAX)
+        die("too many connections");
     size_t index = p->connection_count++;
     c->script = p->scripts[index < p->script_count ? index : p->script_count - 1];
     p->connections[index] = c;
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->mutex);
     if (pthread_create(&c->thread, NULL, play_script, c) != 0)
         die("pthread_create");
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+    return index;
 }
+
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+int peer__lane_open(peer *p, size_t *index)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        die("socketpair");
+    *index = begin(p, pair[1]);
+    return pair[0];
+}
+
+static bool is_at_rest(const connection *c)
+{
+    return c->is_over || c->at == PEER_READ_REQUEST || c->at == PEER_READ_HEAD ||
+           c->at == PEER_READ_BYTES || c->at == PEER_WAIT_CLOSE || c->at == PEER_WAIT_SIGNAL;
+}
+
+peer_lane_state peer__lane_look(peer *p, size_t index)
+{
+    pthread_mutex_lock(&p->mutex);
+    const connection *c = p->connections[index];
+    while (!is_at_rest(c) && !p->is_stopping)
+        pthread_cond_wait(&p->changed, &p->mutex);
+    peer_lane_state state = c->was_reset ? PEER_LANE_RESET
+                            : c->is_over ? PEER_LANE_ENDED
+                                         : PEER_LANE_RESTS;
+    pthread_mutex_unlock(&p->mutex);
+    return state;
+}
+
+int peer__stop_fd(const peer *p)
+{
+    return p->stop_pipe[0];
+}
+
+/* Has the client begun with what every HTTP/2 connection begins with? RFC 9113 §3.4 */
+static bool begins_with_preface(const front *f)
+{
+    char text[14];
+    ssize_t count = 0;
+    while (count >= 0 && count < (ssize_t)sizeof text) {
+        if (!wait_for(f->owner, f->fd, POLLIN))
+            return false;
+        count = recv(f->fd, text, sizeof text, MSG_PEEK);
+        if (count <= 0 || memcmp(text, "PRI * HTTP/2.0", (size_t)count) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void *serve_front(void *argument)
+{
+    front *f = argument;
+    enter_thread();
+    if (begins_with_preface(f))
+        peer__h2_serve(f->owner, f->fd);
+    else
+        begin(f->owner, f->fd);
+    return NULL;
+}
+
+static void begin_front(peer *p, int fd)
+{
+    front *f = calloc(1, sizeof *f);
+    if (f == NULL || p->front_count == CONNECTIONS_MAX)
+        die("too many connections");
+    f->owner = p;
+    f->fd = fd;
+    p->fronts[p->front_count++] = f;
+    if (pthread_create(&f->thread, NULL, serve_front, f) != 0)
+        die("pthread_create");
+}
+
+bool peer_speaks_http2(void)
+{
+    const char *protocol = getenv("HH_TEST_PROTOCOL");
+    return protocol != NULL && strcmp(protocol, "h2") == 0;
+}
+
+/* --- the listener ---------------------------------------------------------------------------- */
 
 static void *accept_all(void *argument)
 {
     peer *p = argument;
     enter_thread();
     while (wait_for(p, p->listener, POLLIN)) {
-        int fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
+        int one = 1, fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (peer_speaks_http2())
+            begin_front(p, fd);
+        else
             begin(p, fd);
     }
     return NULL;
@@ -381,6 +492,10 @@ void peer_stop(peer *p)
     pthread_mutex_unlock(&p->mutex);
     close(p->stop_pipe[1]);
     pthread_join(p->thread, NULL);
+    for (size_t i = 0; i < p->front_count; i++) {
+        pthread_join(p->fronts[i]->thread, NULL);
+        free(p->fronts[i]);
+    }
     for (size_t i = 0; i < p->connection_count; i++) {
         pthread_join(p->connections[i]->thread, NULL);
         free(p->connections[i]->received);

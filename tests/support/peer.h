@@ -6,10 +6,17 @@
  * connection plays the i-th script; connections beyond the last script play the last one again.
  * Everything received is kept, per connection, for the test to look at. Nothing sleeps: a script
  * waits for bytes, for the client's close, or for peer_signal.
+ *
+ * With HH_TEST_PROTOCOL=h2 in the environment the same scripts serve a client that speaks HTTP/2
+ * with prior knowledge: peer_h2.c translates. What a connection is to HTTP/1, a stream is then to
+ * the script; streams that follow each other on one connection go on with one script, as requests
+ * on one HTTP/1 connection do. "Connection" below means that. A client that begins with anything
+ * but HTTP/2's preface meets the script itself.
  */
 #ifndef TEST_PEER_H
 #define TEST_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +61,11 @@ void peer_stop(peer *peer);
 uint16_t peer_port(const peer *peer);
 /* "http://127.0.0.1:PORT" plus `path`; static per peer, overwritten by the next call. */
 const char *peer_url(peer *peer, const char *path);
+/* Is HTTP/2 what peers are to speak? */
+bool peer_speaks_http2(void);
+/* MAX_CONCURRENT_STREAMS of every HTTP/2 connection from then on; 100 before. */
+void peer_allow_streams(uint32_t count);
+uint32_t peer_streams(void);
 /* Lets one PEER_WAIT_SIGNAL go on. */
 void peer_signal(peer *peer);
 
