@@ -3,12 +3,14 @@
  *
  * A field costs one copy into the text and an entry in the index. Unequal or unreadable lengths are
  * refused as over HTTP/1 (codec/h1_framing), though the end of a stream can't be mistaken: who
- * translates the answer to HTTP/1 could be misled.
+ * translates the answer to HTTP/1 could be misled. Values are looked at together, once the block is
+ * complete: the only control characters of its text are the line ends written here.
  */
 #include "conn/h2_head.h"
 
 #include "base/ascii.h"
 #include "base/limits.h"
+#include "codec/scan.h"
 
 #define VERSION_TEXT "HTTP/2 "
 
@@ -158,6 +160,43 @@ static void check(hh_h2_head *head, hh_field_id id, hh_slice value)
         take_length(head, value);
 }
 
+/* RFC 9113 §8.2.1: a token without capitals. */
+static bool is_lower_name(hh_slice name)
+{
+    unsigned char refused = name.length == 0;
+    for (size_t i = 0; i < name.length; i++) {
+        unsigned char c = (unsigned char)name.data[i];
+        refused |= (hh__scan_class[c] & HH__SCAN_NAME) == 0 || (c >= 'A' && c <= 'Z');
+    }
+    return refused == 0;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* RFC 9113 §8.2.1: nothing around it, as whoever reads HTTP/1 would strip it. */
+static bool has_space_around(hh_slice value)
+{
+    return value.length != 0 && (is_space(value.data[0]) || is_space(value.data[value.length - 1]));
+}
+
+/* RFC 9113 §8.2.1: CR, LF and NUL could inject; the other controls have no place either. */
+static bool has_control(const hh_h2_head *head)
+{
+    const hh_scanner *scanner = hh__scanner();
+    const char *text = head->text.data;
+    const char *end = text + head->text.length;
+    for (uint32_t i = 0; i < head->fields.count; i++) {
+        const hh_field_entry *entry = &head->fields.entries[i];
+        const char *value_end = text + entry->value_offset + entry->value_length;
+        if (scanner->value_end(text + entry->name_offset, end) != value_end)
+            return true;
+    }
+    return false;
+}
+
 static void append(hh_h2_head *head, hh_field_id id, hh_slice name, hh_slice value)
 {
     if (name.length > UINT16_MAX) {
@@ -199,6 +238,14 @@ void hh__h2_head_add(hh_h2_head *head, hh_slice name, hh_slice value)
         fail_protocol(head, "a field before :status");
         return;
     }
+    if (!is_lower_name(name)) {
+        fail_protocol(head, "a field name that isn't one");
+        return;
+    }
+    if (has_space_around(value)) {
+        fail_protocol(head, "a field value with white space around it");
+        return;
+    }
     hh_field_id id = hh__field_id(name);
     check(head, id, value);
     if (head->failure == HH_OK)
@@ -209,6 +256,8 @@ hh_status hh__h2_head_end(hh_h2_head *head)
 {
     if (head->failure == HH_OK && head->block == HH_H2_BLOCK_HEAD && head->status == 0)
         fail_protocol(head, "a head without :status");
+    if (head->failure == HH_OK && has_control(head))
+        fail_protocol(head, "a control character in a field value");
     if (head->failure != HH_OK)
         return head->failure;
     char *at = reserve(head, 2);

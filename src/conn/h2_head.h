@@ -3,8 +3,9 @@
  * conn.h reports.
  *
  * The head's text is written as HTTP/1 would have it, for printing and for offsets: "HTTP/2 200",
- * then "name: value" lines, CRLF each, then a blank line. Trailers have no status line. Checks what
- * RFC 9113 §8 demands beyond the characters, which the framing library has checked: :status first,
+ * then "name: value" lines, CRLF each, then a blank line. Trailers have no status line. Checks all
+ * that RFC 9113 §8 demands of the fields, since the framing library is told not to: lower-case
+ * tokens as names, values without control characters and white space around them, :status first,
  * once and 100 to 999 but never 101, no other pseudo-field, none in trailers, no
  * connection-specific field (§8.2.2), one Content-Length at most, or equal ones. Bounded by
  * max_bytes of text and max_fields. After a failure further fields are ignored, so the block can be

@@ -96,7 +96,8 @@ typedef struct hh_h2_stream {
     size_t out_sent;
     uint64_t memory_sent; /* of call->body */
     uint64_t received;    /* body bytes; nghttp2 gives padding back by itself */
-    uint64_t consumed;    /* of those */
+    uint64_t declared;    /* by Content-Length, 0 where there is no body; UINT64_MAX: nothing */
+    uint64_t consumed;    /* of those received */
     uint64_t held;        /* of those, in the chain */
     uint64_t withheld;    /* of those, not given back to the connection's window either */
     hh_h2_held *held_first;

@@ -185,19 +185,20 @@ void hh__h2_deliver(hh_h2_stream *s)
 
 /* --- heads and trailers ---------------------------------------------------------------------- */
 
-static bool is_bodiless(const hh_h2_stream *s, int status, hh_h2_end end)
+/* RFC 9110 §6.4.1: an answer without a body, whatever length it declares. */
+static bool is_bodiless(const hh_h2_stream *s, int status)
 {
-    return end == HH_H2_LAST || s->call->request_kind == HH_REQUEST_HEAD || status == 204 ||
-           status == 304;
+    return s->call->request_kind == HH_REQUEST_HEAD || status == 204 || status == 304;
 }
 
 static hh_head head_view(const hh_h2_stream *s, hh_h2_end end)
 {
     const hh_h2_head *head = &s->h2->head;
     bool is_known = head->content_length != UINT64_MAX;
-    hh_framing_kind framing = is_bodiless(s, head->status, end) ? HH_FRAMING_NONE
-                              : is_known                        ? HH_FRAMING_LENGTH
-                                                                : HH_FRAMING_CHUNKED;
+    bool is_empty = end == HH_H2_LAST || is_bodiless(s, head->status);
+    hh_framing_kind framing = is_empty   ? HH_FRAMING_NONE
+                              : is_known ? HH_FRAMING_LENGTH
+                                         : HH_FRAMING_CHUNKED;
     return (hh_head){
         .status = head->status,
         .version = 20,
@@ -213,6 +214,10 @@ static void take_information(hh_h2_stream *s, hh_h2_end end)
 {
     hh_h2 *h2 = s->h2;
     bool is_continue = h2->head.status == 100;
+    if (end == HH_H2_LAST) { /* RFC 9113 §8.1 */
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "it ends with an informational response");
+        return;
+    }
     if (++s->informational > HH_INFORMATIONAL_MAX) {
         fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "too many informational responses");
         return;
@@ -236,19 +241,22 @@ static void stop_unwelcome_body(hh_h2_stream *s)
         hh__h2_set_send(s, HH_H2_SEND_STOPPED);
 }
 
-static void take_final_head(hh_h2_stream *s, hh_h2_end end)
+/* False: the call ended in the report. */
+static bool take_final_head(hh_h2_stream *s, hh_h2_end end)
 {
     hh_h2 *h2 = s->h2;
     hh_head head = head_view(s, end);
     s->call->first_byte_ns = hh__loop_now(h2->conn.env->loop);
     hh__h2_set_receive(s, HH_H2_RECEIVE_BODY);
+    s->declared = is_bodiless(s, head.status) ? 0 : head.content_length;
     stop_unwelcome_body(s);
     hh_call *call = hh__h2_begin_report(s);
     hh_flow flow = call->ops->on_head(call, &head);
     if (!hh__h2_end_report(h2, s))
-        return;
+        return false;
     s->is_paused = flow == HH_FLOW_PAUSE;
     hh__h2_touch(s);
+    return true;
 }
 
 /* The trailers wait for the body before them to be taken. */
@@ -273,8 +281,19 @@ static void keep_trailers(hh_h2_stream *s)
     hh__h2_fail_later(s, &error);
 }
 
+/* RFC 9113 §8.1.1: the DATA frames add up to what was declared. False: the stream has failed. */
+static bool has_all(hh_h2_stream *s)
+{
+    if (s->declared == UINT64_MAX || s->received == s->declared)
+        return true;
+    fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_BODY, "a body shorter than its Content-Length");
+    return false;
+}
+
 static void take_trailers(hh_h2_stream *s)
 {
+    if (!has_all(s))
+        return;
     hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
     if (s->held_first == NULL && !s->is_paused)
         hh__h2_complete(s, &s->h2->head);
@@ -304,15 +323,28 @@ void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end)
         take_information(s, end);
         return;
     }
-    hh_h2 *h2 = s->h2;
-    hh_call *call = s->call;
-    take_final_head(s, end);
-    /* The report may have ended the call; then its stream is no longer ours to touch. */
-    if (end == HH_H2_LAST && h2->state != HH_H2_CLOSED && call->stream == s)
+    if (take_final_head(s, end) && end == HH_H2_LAST)
         hh__h2_take_end(s);
 }
 
 /* --- bodies ---------------------------------------------------------------------------------- */
+
+/* RFC 9113 §8.1, §8.1.1: DATA comes after the head, where there is a body, and no more than
+ * declared. */
+static bool may_come(const hh_h2_stream *s)
+{
+    return s->receive == HH_H2_RECEIVE_BODY && s->received <= s->declared;
+}
+
+static void fail_surplus(hh_h2_stream *s)
+{
+    if (s->receive == HH_H2_RECEIVE_HEAD)
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "DATA before the head");
+    else if (s->declared == 0)
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_BODY, "DATA where there is no body");
+    else
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_BODY, "a body longer than its Content-Length");
+}
 
 void hh__h2_take_data(hh_h2_stream *s, hh_slice data)
 {
@@ -320,9 +352,14 @@ void hh__h2_take_data(hh_h2_stream *s, hh_slice data)
     s->received += data.length;
     s->call->received_bytes += data.length;
     s->call->body_bytes += data.length;
-    if (s->failure != NULL || s->receive != HH_H2_RECEIVE_BODY) {
+    if (s->failure != NULL) {
         s->consumed += data.length;
         hh__h2_credit_conn(h2, data.length);
+        return;
+    }
+    if (!may_come(s)) {
+        hh__h2_credit_conn(h2, data.length);
+        fail_surplus(s);
         return;
     }
     if (s->is_paused || s->held_first != NULL) {
@@ -336,7 +373,13 @@ void hh__h2_take_data(hh_h2_stream *s, hh_slice data)
 
 void hh__h2_take_end(hh_h2_stream *s)
 {
-    if (s->failure != NULL || s->receive != HH_H2_RECEIVE_BODY)
+    if (s->failure != NULL)
+        return;
+    if (s->receive == HH_H2_RECEIVE_HEAD) {
+        fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_HEADERS, "DATA before the head");
+        return;
+    }
+    if (!has_all(s))
         return;
     hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
     end_if_delivered(s);

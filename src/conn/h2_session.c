@@ -68,21 +68,6 @@ static void fail_malformed(hh_h2_stream *s, const char *problem)
     hh__h2_fail(s, &error, NGHTTP2_PROTOCOL_ERROR);
 }
 
-/* RFC 9113 §8.2.1: a field with characters that can't be is malformed, not to be overlooked. */
-static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
-                             const uint8_t *name, size_t name_length, const uint8_t *value,
-                             size_t value_length, uint8_t flags, void *user)
-{
-    hh_h2 *h2 = user;
-    hh_h2_stream *s = h2->head_stream;
-    (void)session, (void)frame, (void)name, (void)name_length;
-    (void)value, (void)value_length, (void)flags;
-    h2->head_stream = NULL;
-    if (s != NULL)
-        fail_malformed(s, "a header field with characters that are not allowed");
-    return go_on(h2);
-}
-
 /* --- frames ---------------------------------------------------------------------------------- */
 
 static hh_h2_end end_of(const nghttp2_frame *frame)
@@ -336,7 +321,6 @@ static nghttp2_session_callbacks *make_callbacks(void)
         return NULL;
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
@@ -354,6 +338,7 @@ static nghttp2_option *make_options(void)
     if (nghttp2_option_new(&option) != 0)
         return NULL;
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_http_messaging(option, 1); /* h2_head.c and h2_receive.c are as strict */
     nghttp2_option_set_peer_max_concurrent_streams(option, HH_H2_STREAMS_ASSUMED);
     nghttp2_option_set_max_outbound_ack(option, HH_H2_OUTBOUND_FRAMES_MAX);
     nghttp2_option_set_max_settings(option, HH_H2_SETTINGS_ENTRIES_MAX);
