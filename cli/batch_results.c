@@ -158,10 +158,12 @@ static void add_result(cli_text *out, const batch_item *item, const hh_response 
     if (response != NULL) {
         cli_text_add_string(out, ",\"status\":");
         cli_text_add_number(out, (uint64_t)hh_response_status(response), 1);
-        cli_text_add_string(out, ",\"headers\":");
+        cli_text_add_string(out, ",\"http_version\":\"");
+        cli_text_add_http_version(out, hh_response_version(response));
+        cli_text_add_string(out, "\",\"headers\":");
         add_headers(out, response);
     } else {
-        cli_text_add_string(out, ",\"status\":null,\"headers\":null");
+        cli_text_add_string(out, ",\"status\":null,\"http_version\":null,\"headers\":null");
     }
     cli_text_add_string(out, ",\"bytes\":");
     cli_text_add_number(out, item->bytes, 1);

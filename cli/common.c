@@ -42,7 +42,11 @@ static const cli_option connection_options[] = {
     {0, "pass", CLI_OPTION_SECRET, FIELD(key_password), 0, "PHRASE", "the key's password"},
     {0, "tlsv1.2", CLI_OPTION_FLAG, FIELD(min_tls), HH_TLS_1_2, NULL, "TLS 1.2 or later"},
     {0, "tlsv1.3", CLI_OPTION_FLAG, FIELD(min_tls), HH_TLS_1_3, NULL, "TLS 1.3 or later"},
-    {0, "http1.1", CLI_OPTION_FLAG, FIELD(http11), 1, NULL, "speak HTTP/1.1"},
+    {0, "http2", CLI_OPTION_FLAG, FIELD(http), CLI_HTTP_2, NULL,
+     "speak HTTP/2 where a TLS server offers it (the default)"},
+    {0, "http1.1", CLI_OPTION_FLAG, FIELD(http), CLI_HTTP_1_1, NULL, "don't offer HTTP/2"},
+    {0, "http2-prior-knowledge", CLI_OPTION_FLAG, FIELD(http), CLI_HTTP_2_PRIOR_KNOWLEDGE, NULL,
+     "the same, and without TLS, too, unasked"},
     {0, "resolve", CLI_OPTION_LIST, FIELD(resolve), 0, "HOST:PORT:ADDR",
      "connect there for that host; ADDR may be a list, HOST may be *"},
     {0, "unix-socket", CLI_OPTION_TEXT, FIELD(unix_socket), 0, "PATH", "connect to this socket"},
@@ -244,6 +248,8 @@ void cli_common_client_options(const cli_common *common, hh_client_options *out)
         common->key_password != NULL ? common->key_password : common->cert_password;
     out->tls.min_version = (hh_tls_version)common->min_tls;
     out->tls.keylog = getenv("SSLKEYLOGFILE") != NULL ? HH_ON : HH_DEFAULT;
+    out->http2 = common->http == CLI_HTTP_1_1 ? HH_OFF : HH_ON;
+    out->http2_prior_knowledge = common->http == CLI_HTTP_2_PRIOR_KNOWLEDGE ? HH_ON : HH_OFF;
     out->unix_socket = common->unix_socket;
     out->local_address = common->local_address;
     out->dns_servers = common->dns_servers;

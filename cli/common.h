@@ -8,6 +8,13 @@
 #include "fields.h"
 #include "options.h"
 
+/* Which protocols may be spoken. */
+typedef enum cli_http {
+    CLI_HTTP_2 = 0,             /* HTTP/2 where a TLS server offers it: the default */
+    CLI_HTTP_1_1,               /* never HTTP/2 */
+    CLI_HTTP_2_PRIOR_KNOWLEDGE, /* as CLI_HTTP_2, and without TLS at once */
+} cli_http;
+
 typedef struct cli_common {
     const char *method;
     cli_list header_list;
@@ -24,7 +31,7 @@ typedef struct cli_common {
     const char *key;
     char *key_password;
     int min_tls;
-    int http11;
+    int http; /* cli_http: the last of --http2, --http1.1, --http2-prior-knowledge */
     cli_list resolve;
     const char *unix_socket;
     const char *local_address;

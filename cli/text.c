@@ -249,3 +249,13 @@ void cli_text_add_size(cli_text *text, double bytes)
     }
     cli_text_printf(text, "%.*f %s", unit == 0 ? 0 : 1, bytes, units[unit]);
 }
+
+void cli_text_add_http_version(cli_text *text, int version)
+{
+    if (version >= 20)
+        cli_text_printf(text, "%d", version / 10);
+    else if (version > 0)
+        cli_text_printf(text, "%d.%d", version / 10, version % 10);
+    else
+        cli_text_add_char(text, '0');
+}

@@ -46,5 +46,7 @@ void cli_text_add_number(cli_text *text, uint64_t number, unsigned digits);
 void cli_text_add_count(cli_text *text, uint64_t count);
 /* Adds a size a person reads at a glance: 312 B, 1.5 KiB, 27.1 MiB. */
 void cli_text_add_size(cli_text *text, double bytes);
+/* Adds what hh_response_version tells: "1.0", "1.1", "2"; "0" for no answer. */
+void cli_text_add_http_version(cli_text *text, int version);
 
 #endif

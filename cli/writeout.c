@@ -172,16 +172,6 @@ static int text_value(variable which, const cli_writeout_facts *facts, hh_slice 
     return 1;
 }
 
-static void add_version(cli_text *out, int version)
-{
-    if (version >= 20)
-        cli_text_printf(out, "%d", version / 10);
-    else if (version > 0)
-        cli_text_printf(out, "%d.%d", version / 10, version % 10);
-    else
-        cli_text_add_char(out, '0');
-}
-
 static void add_point(variable which, const cli_writeout_facts *facts, cli_text *out)
 {
     points at = reckon(facts);
@@ -221,7 +211,7 @@ static void add_variable(variable which, const cli_writeout_facts *facts, cli_te
     } else if (which == VAR_HTTP_CODE || which == VAR_RESPONSE_CODE) {
         cli_text_printf(out, "%03d", facts->status);
     } else if (which == VAR_HTTP_VERSION) {
-        add_version(out, facts->version);
+        cli_text_add_http_version(out, facts->version);
     } else if (which == VAR_REMOTE_PORT) {
         split_address(facts->remote_address, &ip, &text);
         cli_text_add_slice(out, text.length > 0 ? text : hh_slice_of("0"));
@@ -252,7 +242,7 @@ static void add_json(const cli_writeout_facts *facts, cli_text *out)
             cli_text_printf(out, "%d", facts->status);
         } else if (which == VAR_HTTP_VERSION) {
             cli_text_add_char(out, '"');
-            add_version(out, facts->version);
+            cli_text_add_http_version(out, facts->version);
             cli_text_add_char(out, '"');
         } else {
             add_variable(which, facts, out);

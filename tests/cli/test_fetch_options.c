@@ -179,7 +179,7 @@ static void refuses_contradictions(void **state)
     assert_int_equal(in.status, HH_ERR_INVALID_ARGUMENT);
     done(&in);
     static const char *const absent[] = {"-x", "-F", "-T",      "-b",       "-c",
-                                         "-K", "-Z", "--http2", "--digest", "--next"};
+                                         "-K", "-Z", "--http3", "--digest", "--next"};
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         PARSE(&in, absent[i], "x", "http://h/");
         assert_int_equal(in.status, HH_ERR_INVALID_ARGUMENT);
@@ -228,6 +228,38 @@ static void configures_the_client(void **state)
     done(&in);
 }
 
+/* As curl has it: the last one counts. */
+static void chooses_the_protocol(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first;
+        const char *last;
+        hh_switch http2;
+        hh_switch prior_knowledge;
+    } cases[] = {
+        {"-s", "-s", HH_ON, HH_OFF},
+        {"-s", "--http2", HH_ON, HH_OFF},
+        {"-s", "--http1.1", HH_OFF, HH_OFF},
+        {"-s", "--http2-prior-knowledge", HH_ON, HH_ON},
+        {"--http1.1", "--http2", HH_ON, HH_OFF},
+        {"--http2-prior-knowledge", "--http2", HH_ON, HH_OFF},
+        {"--http2-prior-knowledge", "--http1.1", HH_OFF, HH_OFF},
+        {"--http1.1", "--http2-prior-knowledge", HH_ON, HH_ON},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        parsed in;
+        hh_client_options client = HH_CLIENT_OPTIONS_INIT;
+        PARSE(&in, cases[i].first, cases[i].last, "http://h/");
+        assert_int_equal(in.status, HH_OK);
+        cli_common_client_options(&in.options.common, &client);
+        assert_int_equal(client.http1, HH_DEFAULT);
+        assert_int_equal(client.http2, cases[i].http2);
+        assert_int_equal(client.http2_prior_knowledge, cases[i].prior_knowledge);
+        done(&in);
+    }
+}
+
 static void keeps_secrets_out_of_the_process_list(void **state)
 {
     (void)state;
@@ -252,6 +284,7 @@ int main(void)
         cmocka_unit_test(reads_fields),
         cmocka_unit_test(refuses_contradictions),
         cmocka_unit_test(configures_the_client),
+        cmocka_unit_test(chooses_the_protocol),
         cmocka_unit_test(keeps_secrets_out_of_the_process_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,21 @@ static void writes_digits(void **state)
     cli_text_finish(&out);
 }
 
+static void writes_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        int version;
+        const char *wanted;
+    } cases[] = {{0, "0"}, {10, "1.0"}, {11, "1.1"}, {20, "2"}, {30, "3"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cli_text out = {0};
+        cli_text_add_http_version(&out, cases[i].version);
+        assert_string_equal(cli_text_string(&out), cases[i].wanted);
+        cli_text_finish(&out);
+    }
+}
+
 static void prints_what_fits_and_what_does_not(void **state)
 {
     (void)state;
@@ -115,9 +130,13 @@ static void fails_once_and_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_json),   cmocka_unit_test(writes_numbers),
-        cmocka_unit_test(writes_digits), cmocka_unit_test(prints_what_fits_and_what_does_not),
-        cmocka_unit_test(trims_blanks),  cmocka_unit_test(fails_once_and_for_all),
+        cmocka_unit_test(writes_json),
+        cmocka_unit_test(writes_numbers),
+        cmocka_unit_test(writes_digits),
+        cmocka_unit_test(writes_versions),
+        cmocka_unit_test(prints_what_fits_and_what_does_not),
+        cmocka_unit_test(trims_blanks),
+        cmocka_unit_test(fails_once_and_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

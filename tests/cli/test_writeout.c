@@ -77,6 +77,8 @@ static void fills_variables(void **state)
     check(&of, "%{time_appconnect} %{time_connect} %{time_namelookup} %{time_redirect}",
           "1.986000 1.983000 1.981000 0.500000", "");
     check(&of, "%header{SET-cookie}%header{none}", "a=1", "");
+    of.version = 20;
+    check(&of, "%{http_version}", "2", "");
     of.timings.tls_ns = 0;
     check(&of, "%{time_appconnect} %{time_pretransfer}", "0.000000 1.983000", "");
     of.status = 0;

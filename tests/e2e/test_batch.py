@@ -40,6 +40,7 @@ def test_text_list(hyperhttp, peer, tmp_path):
     results = results_of((tmp_path / "out").read_text())
     assert sorted(result["line"] for result in results) == [1, 4, 5]
     assert all(result["status"] == 200 and result["error"] is None for result in results)
+    assert all(result["http_version"] == "1.1" for result in results)
     assert all(result["bytes"] == 8 for result in results)
     assert {result["id"] for result in results} == {None}
     assert "requests   3" in outcome.text
