@@ -44,10 +44,10 @@ PyObject *hhpy_error_make(hhpy_state *state, const hh_error *error, PyObject *re
     PyObject *message = category != NULL ? hhpy_text(hh_slice_of(error->message)) : NULL;
     PyObject *made = NULL;
     if (message != NULL)
-        made = PyObject_CallFunction(state->layer.make_error, "sOssOOi",
-                                     hh_status_name(error->code), category,
-                                     hh_phase_name(error->phase), processed_name(error->processed),
-                                     message, request != NULL ? request : Py_None, error->os_error);
+        made = PyObject_CallFunction(
+            state->layer.make_error, "sOssOOiI", hh_status_name(error->code), category,
+            hh_phase_name(error->phase), processed_name(error->processed), message,
+            request != NULL ? request : Py_None, error->os_error, (unsigned)error->http2_error);
     Py_XDECREF(category);
     Py_XDECREF(message);
     return made;

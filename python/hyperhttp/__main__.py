@@ -35,6 +35,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("-L", "--location", action="store_true", help="follow redirects")
     add("-m", "--max-time", type=float, metavar="SECONDS", help="for each URL as a whole")
     add("-k", "--insecure", action="store_true", help="don't check certificates")
+    for name, what in (
+        ("--http2", "HTTP/2 where a TLS server offers it (the default)"),
+        ("--http1.1", "no HTTP/2"),
+        ("--http2-prior-knowledge", "HTTP/2 without TLS, too"),
+    ):
+        add(name, dest="http", action="store_const", const=name, help=what)
     add("-V", "--version", action="version", version=f"hyperhttp {hyperhttp.__version__}")
     options = parser.parse_args(arguments)
     if options.data is not None and options.json is not None:
@@ -45,7 +51,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def head_lines(response: hyperhttp.SyncResponse) -> str:
-    lines = [f"{response.http_version} {response.status_code} {response.reason}".rstrip()]
+    reason = "" if response.http_version == "HTTP/2" else response.reason  # RFC 9113 §8.3.1
+    lines = [f"{response.http_version} {response.status_code} {reason}".rstrip()]
     lines += [f"{name}: {value}" for name, value in response.headers.multi_items()]
     return "\r\n".join([*lines, "", ""])
 
@@ -94,7 +101,10 @@ def fetch(
 def run(options: argparse.Namespace, output: BinaryIO) -> int:
     status = 0
     with hyperhttp.Session(
-        verify=not options.insecure, follow_redirects=options.location
+        verify=not options.insecure,
+        follow_redirects=options.location,
+        http2=options.http != "--http1.1",
+        http2_prior_knowledge=options.http == "--http2-prior-knowledge",
     ) as session:
         for url in options.urls:
             try:

@@ -31,17 +31,27 @@ def request(
     verify: VerifyTypes = True,
     cert: CertTypes | None = None,
     uds: str | os.PathLike[str] | None = None,
+    http1: bool = True,
+    http2: bool = True,
+    http2_prior_knowledge: bool = False,
     **keywords: Unpack[RequestBodyKeywords],
 ) -> SyncResponse:
     """Sends one request, and waits for its answer.
 
     For more than one use a `Session`, which keeps connections, or a `Client`; in a coroutine only
     `Client`, since this blocks. Arguments, answer and exceptions as of `Session.request`; `verify`,
-    `cert` and `uds` as of `Session`.
+    `cert`, `uds`, `http1`, `http2` and `http2_prior_knowledge` as of `Session`.
 
         response = hyperhttp.request("GET", "https://example.com/", timeout=5.0)
     """
-    with Session(verify=verify, cert=cert, uds=uds) as session:
+    with Session(
+        verify=verify,
+        cert=cert,
+        uds=uds,
+        http1=http1,
+        http2=http2,
+        http2_prior_knowledge=http2_prior_knowledge,
+    ) as session:
         return session.request(method, url, **keywords)
 
 
@@ -53,6 +63,9 @@ def stream(
     verify: VerifyTypes = True,
     cert: CertTypes | None = None,
     uds: str | os.PathLike[str] | None = None,
+    http1: bool = True,
+    http2: bool = True,
+    http2_prior_knowledge: bool = False,
     **keywords: Unpack[RequestBodyKeywords],
 ) -> Iterator[SyncStreamedResponse]:
     """Sends one request, whose answer's body is read as it comes. As `Session.stream`.
@@ -62,7 +75,14 @@ def stream(
             file.write(chunk)
     """
     with (
-        Session(verify=verify, cert=cert, uds=uds) as session,
+        Session(
+            verify=verify,
+            cert=cert,
+            uds=uds,
+            http1=http1,
+            http2=http2,
+            http2_prior_knowledge=http2_prior_knowledge,
+        ) as session,
         session.stream(method, url, **keywords) as response,
     ):
         yield response

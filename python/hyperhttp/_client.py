@@ -56,6 +56,12 @@ class Client(ConfiguredClient):
         max_keepalive_connections: int, idle ones that are kept; None: as many as there may be.
         keepalive_expiry: seconds an idle connection is kept; None: for ever.
         limits: a Limits, instead of the three of its names.
+        http1: bool; False: HTTP/2 or UnsupportedProtocol, without TLS too.
+        http2: bool, spoken where a TLS server offers it: many requests share a connection.
+        http2_prior_knowledge: bool; True: HTTP/2 also without TLS, where nothing tells whether
+            the server speaks it.
+        http2_keepalive: seconds of silence after which an HTTP/2 connection is asked whether it
+            lives, and closed if no answer comes in the same time; None: never.
         follow_redirects: bool. Credentials never cross to another origin.
         max_redirects: int, at least 1; one more is TooManyRedirects.
         verify: True: certificates are checked against the system's trust store; a path of a file

@@ -272,6 +272,10 @@ class ConfiguredClient(ClientBase):
         max_keepalive_connections: int | None = None,
         keepalive_expiry: float | None = 45.0,
         limits: Limits | None = None,
+        http1: bool = True,
+        http2: bool = True,
+        http2_prior_knowledge: bool = False,
+        http2_keepalive: float | None = None,
         follow_redirects: bool = True,
         max_redirects: int = 20,
         verify: VerifyTypes = True,
@@ -289,6 +293,12 @@ class ConfiguredClient(ClientBase):
             max_connections, max_keepalive_connections, keepalive_expiry = limits._values()
         if auth is not None:
             check_auth(auth)
+        if http1 is False and http2 is False:
+            raise ValueError("http1 and http2 can't both be False: nothing is left to speak")
+        if http2 is False and http2_prior_knowledge is True:
+            raise ValueError("http2_prior_knowledge needs http2, which is False")
+        if http2_keepalive is not None and http2_keepalive == 0:
+            raise ValueError("http2_keepalive must be more than 0 seconds; None: never")
         _check_callable(resolver, "resolver")
         _check_callable(json_loads, "json_loads")
         _check_callable(json_dumps, "json_dumps")
@@ -306,11 +316,15 @@ class ConfiguredClient(ClientBase):
             keepalive_expiry=keepalive_expiry,
             follow_redirects=follow_redirects,
             max_redirects=max_redirects,
+            http1=http1,
+            http2=http2,
+            http2_prior_knowledge=http2_prior_knowledge,
         )
         for name, value in (
             ("max_connections_per_origin", max_connections_per_host),
             ("max_idle_connections", max_keepalive_connections),
             ("max_response_bytes", max_response_bytes),
+            ("http2_keepalive", http2_keepalive),
             ("unix_socket", os.fsencode(uds) if uds is not None else None),
             ("local_address", local_address),
         ):

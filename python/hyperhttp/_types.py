@@ -117,6 +117,9 @@ class _ConnectionKeywords(TypedDict, total=False):
     verify: VerifyTypes
     cert: CertTypes | None
     uds: str | os.PathLike[str] | None
+    http1: bool
+    http2: bool
+    http2_prior_knowledge: bool
 
 
 class OneShotKeywords(RequestKeywords, _ConnectionKeywords, total=False):

@@ -160,6 +160,21 @@ def test_errno_is_kept_apart_from_the_sentence():
     assert str(error) == "what happened"
 
 
+def test_http2_error():
+    error = make("HH_ERR_STREAM_RESET", category="PROTOCOL", http2_error=0xB)
+    assert type(error) is errors.RemoteProtocolError
+    assert error.http2_error == 0xB
+    assert pickle.loads(pickle.dumps(error)).http2_error == 0xB
+    assert make("HH_ERR_PROTOCOL").http2_error == errors.HyperHTTPError.http2_error == 0
+
+
+def test_a_refused_request_may_be_sent_again():
+    request = hyperhttp.Request("POST", "http://example.com/")
+    error = make("HH_ERR_REFUSED", category="CONNECTION", processed="no", request=request)
+    assert type(error) is errors.RemoteProtocolError
+    assert error.retryable is True
+
+
 # Travelling.
 
 

@@ -100,6 +100,8 @@ class HyperHTTPError(Exception):
         retryable: whether it may work at the next try, and sending it again does no harm: the
             method is idempotent, or the server can't have seen the request.
         code: the engine's name for it ("HH_ERR_CONNECT"), or None.
+        http2_error: the error code of HTTP/2 (RFC 9113 §7) that the server ended the request or the
+            connection with, an int; 0: none.
     """
 
     request: Request | None = None
@@ -107,6 +109,7 @@ class HyperHTTPError(Exception):
     phase: str | None = None
     retryable: bool = False
     code: str | None = None
+    http2_error: int = 0
 
     def __init__(self, message: str = "", *, request: Request | None = None) -> None:
         super().__init__(message)
@@ -201,11 +204,13 @@ class LocalProtocolError(ProtocolError, ValueError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """By the server: no valid HTTP, or closed without or within an answer."""
+    """By the server: no valid HTTP, or closed without or within an answer, or, in HTTP/2, the
+    request refused or ended (see ``http2_error``)."""
 
 
 class UnsupportedProtocol(TransportError, ValueError):
-    """The URL's scheme is none of http and https, or a redirect leads where it isn't followed."""
+    """The URL's scheme is none of http and https, a redirect leads where it isn't followed, or the
+    server doesn't speak HTTP/2 and the client nothing else (``http1=False``)."""
 
     category = "CLIENT"
 
@@ -328,12 +333,13 @@ def make_error(
     message: str,
     request: Request | None = None,
     os_error: int = 0,
+    http2_error: int = 0,
 ) -> HyperHTTPError:
     """The exception for a failure of the engine.
 
     `code` is the status's name; `category` as the attribute has it, or "NONE": as the class has
     it; `phase` the engine's name, "none" included; `processed` "no", "maybe" or "yes": whether the
-    server may have acted on it; `os_error` an errno, or 0.
+    server may have acted on it; `os_error` an errno, or 0; `http2_error` as the attribute.
     """
     cls = _CLASSES.get(code, RequestError)
     if code == "HH_ERR_TLS":
@@ -349,4 +355,6 @@ def make_error(
     )
     if os_error and isinstance(error, OSError):
         error.errno = os_error
+    if http2_error:
+        error.http2_error = http2_error
     return error
