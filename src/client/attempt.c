@@ -91,6 +91,9 @@ void hh__attempt_enter(hh_attempt *attempt, hh_attempt_state state)
 hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh_wire *wire,
                               hh_pooled *pooled, const hh_attempt_timeouts *timeouts)
 {
+    bool is_h2 = pooled->conn->protocol == HH_PROTOCOL_HTTP2;
+    if (is_h2 && hh__wire_prepare_h2(wire) != HH_OK)
+        return NULL;
     hh_attempt *attempt = store->free_attempts;
     if (attempt != NULL) {
         store->free_attempts = attempt->next_free;
@@ -104,6 +107,7 @@ hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh
     *attempt = (hh_attempt){
         .call = {.ops = &call_ops,
                  .head = wire->head,
+                 .h2_request = is_h2 ? wire->h2 : NULL,
                  .body = wire->body_kind == HH_BODY_MEMORY ? request->body : (hh_slice){NULL, 0},
                  .body_kind = wire->body_kind,
                  .body_length = request->body_length,

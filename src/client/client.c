@@ -183,6 +183,8 @@ static void start_parts(hh_client *client)
         .max_per_origin = settings->max_per_origin,
         .max_idle = settings->max_idle,
         .idle_limit_ns = settings->idle_limit_ns,
+        .protocols = settings->protocols,
+        .plain_protocols = settings->plain_protocols,
         .unix_path = settings->unix_socket,
         .local_address = settings->local_address,
     };
@@ -190,6 +192,7 @@ static void start_parts(hh_client *client)
     client->env = (hh_conn_env){
         .loop = client->loop,
         .buffers = &client->buffers,
+        .h2_keepalive_ns = settings->h2_keepalive_ns,
         .max_head_bytes = HH_HEAD_MAX_BYTES,
         .max_fields = HH_HEAD_MAX_FIELDS,
     };

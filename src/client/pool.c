@@ -53,6 +53,7 @@ static hh_origin *create_origin(hh_pool *pool, const hh_pool_target *target)
     origin->host = (hh_slice){text + target->key.length, target->host.length};
     origin->port = target->port;
     origin->is_secure = target->is_secure;
+    origin->protocols = target->is_secure ? pool->limits.protocols : pool->limits.plain_protocols;
     hh__list_init(&origin->roomy);
     hh__list_init(&origin->idle);
     hh__list_init(&origin->bound);

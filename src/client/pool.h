@@ -24,6 +24,7 @@
 #include "base/map.h"
 #include "conn/conn.h"
 #include "net/dial.h"
+#include "policy/pool_plan.h"
 
 typedef struct hh_origin hh_origin;
 typedef struct hh_pool hh_pool;
@@ -92,7 +93,9 @@ typedef struct hh_pool_limits {
     size_t max_total;
     size_t max_per_origin;
     size_t max_idle;
-    int64_t idle_limit_ns; /* 0: none */
+    int64_t idle_limit_ns;  /* 0: none */
+    hh_protocols protocols; /* over TLS, and over plain connections */
+    hh_protocols plain_protocols;
     const char *unix_path;
     const char *local_address;
 } hh_pool_limits;

@@ -12,8 +12,14 @@
 #include "base/memory.h"
 #include "client/pool_internal.h"
 #include "conn/h1.h"
+#include "conn/h2.h"
 
-static const unsigned char alpn_http1[] = "\x08http/1.1";
+/* RFC 7301 §3.1, RFC 9113 §3.2: what is offered, the most wanted first. */
+static const char *const alpn_lists[] = {
+    [HH_PROTOCOLS_HTTP1] = "\x08http/1.1",
+    [HH_PROTOCOLS_HTTP2] = "\x02h2",
+    [HH_PROTOCOLS_BOTH] = "\x02h2\x08http/1.1",
+};
 
 static void unlist_spare(hh_pool_dial *dial)
 {
@@ -108,6 +114,19 @@ static void copy_story(hh_dial_story *story, const hh_dial_result *result)
     memcpy(story->tls_cipher, result->tls_cipher, sizeof story->tls_cipher - 1);
 }
 
+/* No version of HTTP in common: says which one is off here. */
+static void explain_refusal(const hh_origin *origin, hh_error *error)
+{
+    unsigned long tls_error = error->tls_error;
+    if (error->code != HH_ERR_UNSUPPORTED_PROTOCOL || origin->protocols == HH_PROTOCOLS_BOTH)
+        return;
+    bool is_h2 = origin->protocols == HH_PROTOCOLS_HTTP2;
+    hh__fail(error, HH_ERR_UNSUPPORTED_PROTOCOL, HH_PHASE_TLS,
+             "%.*s:%u doesn't offer %s, and %s is off: turn it on", HH_SLICE_ARGS(origin->host),
+             origin->port, is_h2 ? "HTTP/2" : "HTTP/1.1", is_h2 ? "http1" : "http2");
+    error->tls_error = tls_error;
+}
+
 static void fail_dial(hh_pool_dial *dial, const hh_error *error)
 {
     hh_pool *pool = dial->pool;
@@ -127,21 +146,57 @@ static void fail_dial(hh_pool_dial *dial, const hh_error *error)
     hh__pool_rest(origin);
 }
 
+/* What is spoken on a connection: as ALPN says; without TLS what is known beforehand. A server that
+ * chooses nothing speaks HTTP/1 (RFC 9112 §9.7). */
+static hh_protocol chosen(const hh_origin *origin, const hh_dial_result *result)
+{
+    bool is_h2 =
+        result->is_tls ? strcmp(result->alpn, "h2") == 0 : origin->protocols == HH_PROTOCOLS_HTTP2;
+    return is_h2 ? HH_PROTOCOL_HTTP2 : HH_PROTOCOL_HTTP1;
+}
+
+/* Makes a connection of the dialled stream. On failure the stream is closed and `error` filled. */
+static hh_status make_conn(hh_pool_dial *dial, const hh_dial_result *result, hh_error *error)
+{
+    hh_conn_env *env = dial->pool->env;
+    hh_origin *origin = dial->origin;
+    hh_pooled *pooled = dial->pooled;
+    hh_protocol protocol = chosen(origin, result);
+    hh_status status;
+    if (protocol == HH_PROTOCOL_HTTP1 && origin->protocols == HH_PROTOCOLS_HTTP2) {
+        status =
+            hh__fail(error, HH_ERR_UNSUPPORTED_PROTOCOL, HH_PHASE_TLS,
+                     "%.*s:%u doesn't offer HTTP/2 (it chose %s), and http1 is off: turn it on",
+                     HH_SLICE_ARGS(origin->host), origin->port,
+                     result->alpn[0] != '\0' ? result->alpn : "nothing");
+    } else {
+        hh_h2_transport transport = result->is_tls ? HH_H2_TLS : HH_H2_PLAIN;
+        status = protocol == HH_PROTOCOL_HTTP2
+                     ? hh__h2_create(env, result->stream, transport, result->remote,
+                                     &hh__pool_keeper, pooled, &pooled->conn)
+                     : hh__h1_create(env, result->stream, result->remote, &hh__pool_keeper, pooled,
+                                     &pooled->conn);
+        if (status != HH_OK)
+            hh__fail(error, status, HH_PHASE_CONNECT, "no memory for a connection to %s",
+                     result->remote);
+    }
+    if (status != HH_OK)
+        hh__stream_close(result->stream, HH_CLOSE_ABORT);
+    return status;
+}
+
 static void on_dial_done(void *owner, hh_dial_result *result)
 {
     hh_pool_dial *dial = owner;
     hh_pool *pool = dial->pool;
     hh_pooled *pooled = dial->pooled;
+    hh_error error;
     if (result->stream == NULL) {
+        explain_refusal(dial->origin, &result->error);
         fail_dial(dial, &result->error);
         return;
     }
-    if (hh__h1_create(pool->env, result->stream, result->remote, &hh__pool_keeper, pooled,
-                      &pooled->conn) != HH_OK) {
-        hh__stream_close(result->stream, HH_CLOSE_ABORT);
-        hh_error error;
-        hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_CONNECT, "no memory for a connection to %s",
-                 result->remote);
+    if (make_conn(dial, result, &error) != HH_OK) {
         fail_dial(dial, &error);
         return;
     }
@@ -166,6 +221,7 @@ static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
 {
     hh_pool *pool = dial->pool;
     const hh_origin *origin = dial->origin;
+    const char *alpn = origin->is_secure ? alpn_lists[origin->protocols] : NULL;
     hh_dial_target target = {
         .host = origin->host,
         .port = origin->port,
@@ -175,8 +231,8 @@ static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
         .address_count = waiter->address_count,
         .tls = origin->is_secure ? pool->tls : NULL,
         .sessions = origin->sessions,
-        .alpn = origin->is_secure ? alpn_http1 : NULL,
-        .alpn_length = origin->is_secure ? sizeof alpn_http1 - 1 : 0,
+        .alpn = (const unsigned char *)alpn,
+        .alpn_length = alpn != NULL ? strlen(alpn) : 0,
         .deadline_ns = connect_deadline(pool, waiter),
     };
     return hh__dial_start(pool->env->loop, pool->resolver, &target, dial, on_dial_done,

@@ -12,12 +12,13 @@ struct hh_origin {
     hh_slice host;
     uint16_t port;
     bool is_secure;
-    size_t open;     /* connections, dials included */
-    hh_list roomy;   /* hh_pooled that are lent and have free slots */
-    hh_list idle;    /* hh_pooled, most recently used first */
-    hh_list bound;   /* hh_waiter with a dial */
-    hh_list unbound; /* hh_waiter without */
-    hh_list spare;   /* hh_pool_dial whose waiter has gone */
+    hh_protocols protocols; /* that may be spoken with it */
+    size_t open;            /* connections, dials included */
+    hh_list roomy;          /* hh_pooled that are lent and have free slots */
+    hh_list idle;           /* hh_pooled, most recently used first */
+    hh_list bound;          /* hh_waiter with a dial */
+    hh_list unbound;        /* hh_waiter without */
+    hh_list spare;          /* hh_pool_dial whose waiter has gone */
     hh_link starved_link;
     hh_link unused_link;
     hh_tls_sessions *sessions;

@@ -181,6 +181,31 @@ static hh_status make_tls(hh_settings *settings, const hh_tls_options *options, 
     return hh__tls_config_create(&tls, &settings->tls, error);
 }
 
+/* Which versions are on, and whether that makes sense. */
+static hh_status check_protocols(const hh_client_options *options, hh_error *error)
+{
+    if (options->http1 == HH_OFF && options->http2 == HH_OFF)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "http1 and http2 are both off: leave one of them on");
+    if (options->http2 == HH_OFF && options->http2_prior_knowledge == HH_ON)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "http2_prior_knowledge is on, but http2 is off");
+    if (options->http2_keepalive_ms < HH_TIMEOUT_NONE)
+        return hh__fail(error, HH_ERR_INVALID_ARGUMENT, HH_PHASE_NONE,
+                        "http2_keepalive_ms is below -1: HH_TIMEOUT_NONE is -1, 0 is the default");
+    return HH_OK;
+}
+
+static void copy_protocols(hh_settings *settings, const hh_client_options *options)
+{
+    bool has_prior_knowledge = options->http2_prior_knowledge == HH_ON || options->http1 == HH_OFF;
+    settings->protocols = options->http2 == HH_OFF   ? HH_PROTOCOLS_HTTP1
+                          : options->http1 == HH_OFF ? HH_PROTOCOLS_HTTP2
+                                                     : HH_PROTOCOLS_BOTH;
+    settings->plain_protocols = has_prior_knowledge ? HH_PROTOCOLS_HTTP2 : HH_PROTOCOLS_HTTP1;
+    settings->h2_keepalive_ns = hh__timeout_ns(options->http2_keepalive_ms);
+}
+
 static hh_status check_numbers(const hh_client_options *options, hh_error *error)
 {
     if (options->max_redirects > HH_MAX_REDIRECTS_MAX)
@@ -245,8 +270,11 @@ hh_status hh__settings_init(hh_settings *settings, const hh_client_options *opti
     *settings = (hh_settings){.base_url = NULL};
     hh__arena_init(&settings->arena, TEXT_MAX_BYTES);
     hh_status status = check_numbers(&known, error);
+    if (status == HH_OK)
+        status = check_protocols(&known, error);
     if (status == HH_OK) {
         copy_numbers(settings, &known);
+        copy_protocols(settings, &known);
         status = copy_base_url(settings, known.base_url, error);
     }
     if (status == HH_OK)

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "net/resolver.h"
 #include "net/tls.h"
+#include "policy/pool_plan.h"
 #include <hyperhttp/client.h>
 #include <hyperhttp/url.h>
 
@@ -19,7 +20,10 @@ typedef struct hh_settings {
     hh_slice user_agent; /* empty: send none */
     hh_field *headers;
     size_t header_count;
-    hh_timeouts timeouts; /* milliseconds; HH_TIMEOUT_NONE where there is no bound */
+    hh_timeouts timeouts;         /* milliseconds; HH_TIMEOUT_NONE where there is no bound */
+    hh_protocols protocols;       /* over TLS, where ALPN chooses (RFC 7301) */
+    hh_protocols plain_protocols; /* one of them: nothing chooses there (RFC 9113 §3.3) */
+    int64_t h2_keepalive_ns;      /* 0: never */
     size_t max_connections;
     size_t max_per_origin;
     size_t max_idle;

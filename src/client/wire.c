@@ -206,6 +206,13 @@ hh_status hh__wire_create(const hh_request *request, const hh_settings *settings
     return r.status;
 }
 
+hh_status hh__wire_prepare_h2(hh_wire *wire)
+{
+    if (wire->h2 != NULL)
+        return HH_OK;
+    return hh__h2_request_create(wire->head, hh_url_scheme(wire->url), &wire->h2);
+}
+
 hh_wire *hh__wire_ref(hh_wire *wire)
 {
     atomic_fetch_add_explicit(&wire->refs, 1, memory_order_relaxed);
@@ -216,6 +223,7 @@ void hh__wire_unref(hh_wire *wire)
 {
     if (wire == NULL || atomic_fetch_sub_explicit(&wire->refs, 1, memory_order_acq_rel) != 1)
         return;
+    hh__h2_request_destroy(wire->h2);
     hh_url_destroy(wire->url);
     hh__free(wire);
 }

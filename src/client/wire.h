@@ -1,6 +1,6 @@
 /*
  * wire.h - what one attempt sends: target, rendered head, and the pool key it goes by. Immutable,
- * counted.
+ * counted, but for what it remembers.
  *
  * A request renders its wire once, at its first submit; a redirect makes a new one of request and
  * plan. So the head costs nothing per send, and nothing of one send can leak into the next.
@@ -10,6 +10,7 @@
 
 #include "client/pool.h"
 #include "client/request.h"
+#include "conn/h2_request.h"
 #include "policy/redirect.h"
 
 struct hh_wire {
@@ -20,9 +21,11 @@ struct hh_wire {
     hh_body_kind body_kind;
     hh_expect expect;
     hh_reuse reuse;
-    hh_slice head;       /* behind the struct */
-    hh_slice key;        /* likewise */
-    hh_origin_hint hint; /* under the client's lock */
+    hh_slice head; /* behind the struct */
+    hh_slice key;  /* likewise */
+    /* Under the client's lock: */
+    hh_origin_hint hint;
+    hh_h2_request *h2; /* the head as HTTP/2 has it; NULL until an attempt speaks that */
 };
 
 /* How an attempt differs from the request as the caller made it. */
@@ -38,6 +41,8 @@ typedef struct hh_wire_plan {
  * Takes shares of its own of whatever it needs. */
 HH_WARN_UNUSED hh_status hh__wire_create(const hh_request *request, const hh_settings *settings,
                                          const hh_wire_plan *plan, hh_wire **out);
+/* Makes wire->h2, if that hasn't happened. HH_ERR_NO_MEMORY. */
+HH_WARN_UNUSED hh_status hh__wire_prepare_h2(hh_wire *wire);
 hh_wire *hh__wire_ref(hh_wire *wire);
 void hh__wire_unref(hh_wire *wire);
 

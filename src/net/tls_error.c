@@ -257,7 +257,10 @@ static void describe_protocol(const hh_tls_failure *failure, const hh_tls_peer *
     int reason = ERR_GET_LIB(failure->packed) == ERR_LIB_SSL ? ERR_GET_REASON(failure->packed) : 0;
     const char *text = find_hint(reason);
     if (text != NULL) {
-        (void)hh__fail(error, HH_ERR_TLS, phase, "%s %s %s: %s", begin, peer->label, middle, text);
+        hh_status code = reason == ALERT(SSL_AD_NO_APPLICATION_PROTOCOL)
+                             ? HH_ERR_UNSUPPORTED_PROTOCOL
+                             : HH_ERR_TLS;
+        (void)hh__fail(error, code, phase, "%s %s %s: %s", begin, peer->label, middle, text);
         return;
     }
     if (reason > SSL_AD_REASON_OFFSET) {

@@ -36,8 +36,8 @@ typedef struct hh_tls_peer {
     bool is_established; /* the handshake was over */
 } hh_tls_peer;
 
-/* Any kind but HH_TLS_FAILURE_BELOW. HH_ERR_CERTIFICATE, HH_ERR_TLS or HH_ERR_SYSTEM with its
- * detail. */
+/* Any kind but HH_TLS_FAILURE_BELOW. HH_ERR_CERTIFICATE, HH_ERR_TLS, HH_ERR_SYSTEM, or
+ * HH_ERR_UNSUPPORTED_PROTOCOL (ALPN found nothing in common, RFC 7301 §3.2) with its detail. */
 void hh__tls_failure_describe(const hh_tls_failure *failure, const hh_tls_peer *peer,
                               hh_phase phase, hh_error *error);
 void hh__tls_failure_finish(hh_tls_failure *failure);

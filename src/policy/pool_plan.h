@@ -10,6 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The versions of HTTP that may be spoken, as a mask. */
+typedef enum hh_protocols {
+    HH_PROTOCOLS_HTTP1 = 1,
+    HH_PROTOCOLS_HTTP2 = 2,
+    HH_PROTOCOLS_BOTH = 3
+} hh_protocols;
+
 typedef struct hh_pool_counts {
     size_t open_here; /* connections of the origin, dials included */
     size_t cap_here;
