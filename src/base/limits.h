@@ -76,7 +76,8 @@
 #define HH_H2_FRAME_MAX_BYTES 16384      /* payload we accept, and send at most */
 #define HH_H2_OUTBOUND_FRAMES_MAX 256    /* answers of ours to a peer that doesn't read them */
 #define HH_H2_REFUSALS_MAX 4             /* of one exchange, each sent again elsewhere */
-#define HH_H2_GOODBYE_MS 1000            /* to get a GOAWAY out to a peer that doesn't read */
+#define HH_H2_BLOCKS_KEPT_MAX 4096       /* of the framing library, of each size, by a client */
+#define HH_H2_BLOCK_CLASSES 8            /* sizes, in steps of 64 bytes */
 /* What a peer may send in vain: so many at once, and so many a second in the long run. */
 #define HH_H2_SETTINGS_BURST 32
 #define HH_H2_SETTINGS_PER_S 2

@@ -43,6 +43,7 @@ static inline const hh_scanner *hh__scanner(void)
 /* For the variants themselves. */
 #define HH__SCAN_NAME 1u
 #define HH__SCAN_VALUE 2u
+#define HH__SCAN_LOWER 4u
 extern const uint8_t hh__scan_class[256];
 extern const hh_scanner hh__scanner_plain;
 

@@ -15,6 +15,7 @@
 #define HH_CONN_CONN_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "codec/fields.h"
 #include "codec/h1_parser.h"
@@ -122,6 +123,11 @@ typedef struct hh_conn_env {
     unsigned free_work_count;
     struct hh_h2_stream *free_streams; /* likewise of h2 */
     unsigned free_stream_count;
+    struct {
+        void *free;
+        unsigned count;
+    } h2_blocks[HH_H2_BLOCK_CLASSES]; /* h2_memory.c's */
+    bool keeps_no_blocks;
     uint64_t held_bytes; /* body bytes that paused streams hold, at most HH_H2_HELD_MAX_BYTES and
                             what was under way */
     int64_t h2_keepalive_ns; /* PING a silent connection so often; 0: never */

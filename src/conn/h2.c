@@ -16,6 +16,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "conn/h2_internal.h"
+#include "conn/h2_memory.h"
 
 #define FREE_STREAMS_MAX 1024
 
@@ -131,11 +132,12 @@ void hh__h2_env_finish(hh_conn_env *env)
         destroy_stream(env, s);
     }
     env->free_stream_count = 0;
+    hh__h2_memory_finish(env);
 }
 
 size_t hh__h2_env_spare_bytes(const hh_conn_env *env)
 {
-    return env->free_stream_count * sizeof(hh_h2_stream);
+    return env->free_stream_count * sizeof(hh_h2_stream) + hh__h2_memory_spare_bytes(env);
 }
 
 /* A fresh stream for `call`: all but its memory and its timer, which may still lie in the heap. */
@@ -302,6 +304,8 @@ static hh_call *detach(hh_h2_stream *s)
         nghttp2_session_set_stream_user_data(h2->session, s->id, NULL);
     if (h2->reporting == s)
         h2->reporting = NULL;
+    if (h2->recent == s)
+        h2->recent = NULL;
     if (h2->head_stream == s)
         h2->head_stream = NULL;
     call->stream = NULL;

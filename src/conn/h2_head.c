@@ -60,6 +60,9 @@ static void fail_protocol(hh_h2_head *head, const char *problem)
 /* Room for a line, or NULL, and the block has failed. */
 static char *reserve(hh_h2_head *head, size_t length)
 {
+    size_t end = head->text.length + length;
+    if (end < head->text.capacity && end <= head->text.limit)
+        return head->text.data + head->text.length; /* as nearly always */
     char *room = hh__bytes_reserve(&head->text, length);
     if (room != NULL)
         return room;
@@ -163,12 +166,10 @@ static void check(hh_h2_head *head, hh_field_id id, hh_slice value)
 /* RFC 9113 §8.2.1: a token without capitals. */
 static bool is_lower_name(hh_slice name)
 {
-    unsigned char refused = name.length == 0;
-    for (size_t i = 0; i < name.length; i++) {
-        unsigned char c = (unsigned char)name.data[i];
-        refused |= (hh__scan_class[c] & HH__SCAN_NAME) == 0 || (c >= 'A' && c <= 'Z');
-    }
-    return refused == 0;
+    unsigned classes = HH__SCAN_LOWER;
+    for (size_t i = 0; i < name.length; i++)
+        classes &= hh__scan_class[(unsigned char)name.data[i]];
+    return name.length != 0 && classes != 0;
 }
 
 static bool is_space(char c)

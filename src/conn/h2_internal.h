@@ -87,6 +87,7 @@ typedef struct hh_h2_stream {
     bool is_reset;    /* an RST_STREAM of ours is on its way */
     bool is_out;      /* its HEADERS are in the assembly, or further */
     bool is_deferred; /* nghttp2 waits to be told that there is body again */
+    bool is_ending;   /* the DATA frame that is arriving ends it */
     bool is_paused;
     bool wants_body;   /* the report: push is welcome */
     bool is_continued; /* 100 Continue came, maybe before the head was out */
@@ -151,6 +152,7 @@ struct hh_h2 {
     hh_h2_window window;
     hh_h2_head head;
     hh_h2_stream *head_stream; /* whose block is being read; NULL: nobody's */
+    hh_h2_stream *recent;      /* that a frame was about; NULL: nobody known */
     hh_h2_stream *reporting;   /* to its call, just now; NULL: nobody, or it has gone meanwhile */
     int64_t settings_sent_ns;
     int64_t rtt_ns;      /* 0: not known yet */
@@ -230,7 +232,7 @@ int hh__h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 void hh__h2_read(hh_h2 *h2);
 /* From nghttp2's callbacks: a header block, a piece of body, its end. */
 void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end);
-void hh__h2_take_data(hh_h2_stream *s, hh_slice data);
+void hh__h2_take_data(hh_h2_stream *s, hh_slice data, hh_h2_end end);
 void hh__h2_take_end(hh_h2_stream *s);
 /* Body bytes or padding that came: credit for them goes back to the connection. */
 void hh__h2_credit_conn(hh_h2 *h2, size_t count);

@@ -43,7 +43,7 @@ static void credit_stream(hh_h2_stream *s, size_t count)
 {
     hh_h2 *h2 = s->h2;
     s->consumed += count;
-    if (s->is_closed || s->receive == HH_H2_RECEIVE_ENDED)
+    if (s->is_closed || s->is_ending)
         return; /* nothing more will come */
     int result = nghttp2_session_consume_stream(h2->session, s->id, count);
     uint32_t size = hh__h2_window_consume(&s->window, (uint32_t)count,
@@ -346,9 +346,10 @@ static void fail_surplus(hh_h2_stream *s)
         fail_stream(s, HH_ERR_PROTOCOL, HH_PHASE_BODY, "a body longer than its Content-Length");
 }
 
-void hh__h2_take_data(hh_h2_stream *s, hh_slice data)
+void hh__h2_take_data(hh_h2_stream *s, hh_slice data, hh_h2_end end)
 {
     hh_h2 *h2 = s->h2;
+    s->is_ending = end == HH_H2_LAST;
     s->received += data.length;
     s->call->received_bytes += data.length;
     s->call->body_bytes += data.length;

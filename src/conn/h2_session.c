@@ -9,16 +9,19 @@
 #include <string.h>
 
 #include "base/failure.h"
-#include "base/memory.h"
 #include "conn/h2_internal.h"
+#include "conn/h2_memory.h"
 
 /* RFC 9218 §2.1; older headers of nghttp2 don't name it. */
 #define SETTINGS_NO_RFC7540_PRIORITIES 9
 #define DEFAULT_WINDOW_BYTES 65535 /* RFC 9113 §6.9.2 */
 
-static hh_h2_stream *stream_of(nghttp2_session *session, int32_t id)
+/* The stream a frame is about; mostly the one of the frame before. */
+static hh_h2_stream *stream_of(hh_h2 *h2, int32_t id)
 {
-    return nghttp2_session_get_stream_user_data(session, id);
+    if (h2->recent == NULL || h2->recent->id != id)
+        h2->recent = nghttp2_session_get_stream_user_data(h2->session, id);
+    return h2->recent;
 }
 
 /* What a callback returns: a closed connection has nothing more to say. */
@@ -32,7 +35,8 @@ static int go_on(const hh_h2 *h2)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     hh_h2 *h2 = user;
-    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    (void)session;
+    hh_h2_stream *s = stream_of(h2, frame->hd.stream_id);
     h2->head_stream = s;
     if (s == NULL)
         return 0;
@@ -110,9 +114,9 @@ static void take_goaway(hh_h2 *h2, const nghttp2_frame *frame)
 }
 
 /* Padding counts as data (RFC 9113 §6.1), and nghttp2 gives it back by itself. */
-static void take_data_frame(nghttp2_session *session, const nghttp2_frame *frame)
+static void take_data_frame(hh_h2 *h2, const nghttp2_frame *frame)
 {
-    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    hh_h2_stream *s = stream_of(h2, frame->hd.stream_id);
     if (s != NULL && end_of(frame) == HH_H2_LAST)
         hh__h2_take_end(s);
 }
@@ -128,12 +132,13 @@ static void take_headers_frame(hh_h2 *h2, const nghttp2_frame *frame)
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     hh_h2 *h2 = user;
+    (void)session;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         take_headers_frame(h2, frame);
         break;
     case NGHTTP2_DATA:
-        take_data_frame(session, frame);
+        take_data_frame(h2, frame);
         break;
     case NGHTTP2_SETTINGS:
         take_settings_frame(h2, frame);
@@ -155,10 +160,11 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
                          size_t length, void *user)
 {
     hh_h2 *h2 = user;
-    hh_h2_stream *s = stream_of(session, id);
-    (void)flags;
+    (void)session;
+    hh_h2_stream *s = stream_of(h2, id);
+    hh_h2_end end = (flags & NGHTTP2_FLAG_END_STREAM) != 0 ? HH_H2_LAST : HH_H2_MORE;
     if (s != NULL)
-        hh__h2_take_data(s, (hh_slice){(const char *)data, length});
+        hh__h2_take_data(s, (hh_slice){(const char *)data, length}, end);
     else
         hh__h2_credit_conn(h2, length);
     return go_on(h2);
@@ -168,7 +174,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
                             void *user)
 {
     hh_h2 *h2 = user;
-    hh_h2_stream *s = frame->hd.stream_id != 0 ? stream_of(session, frame->hd.stream_id) : NULL;
+    (void)session;
+    hh_h2_stream *s = frame->hd.stream_id != 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
     if (h2->problem[0] == '\0')
         snprintf(h2->problem, sizeof h2->problem, "%s", nghttp2_strerror(code));
     if (h2->head_stream == s)
@@ -207,7 +214,8 @@ static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
     hh_h2 *h2 = user;
-    hh_h2_stream *s = stream_of(session, id);
+    (void)session;
+    hh_h2_stream *s = stream_of(h2, id);
     if (s == NULL || s->is_out)
         h2->live--;
     if (s == NULL)
@@ -246,15 +254,16 @@ static void data_is_out(hh_h2 *h2, hh_h2_stream *s, const nghttp2_frame *frame)
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     hh_h2 *h2 = user;
+    (void)session;
     hh_h2_stream *s;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        s = stream_of(session, frame->hd.stream_id);
+        s = stream_of(h2, frame->hd.stream_id);
         if (s != NULL)
             request_is_out(h2, s, frame);
         break;
     case NGHTTP2_DATA:
-        data_is_out(h2, stream_of(session, frame->hd.stream_id), frame);
+        data_is_out(h2, stream_of(h2, frame->hd.stream_id), frame);
         break;
     case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
@@ -276,9 +285,10 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
                              void *user)
 {
     hh_h2 *h2 = user;
+    (void)session;
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
-    hh_h2_stream *s = stream_of(session, frame->hd.stream_id);
+    hh_h2_stream *s = stream_of(h2, frame->hd.stream_id);
     if (s == NULL)
         return 0;
     hh_error error;
@@ -289,30 +299,6 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
-
-static void *allocate(size_t size, void *user)
-{
-    (void)user;
-    return hh__malloc(size);
-}
-
-static void release(void *memory, void *user)
-{
-    (void)user;
-    hh__free(memory);
-}
-
-static void *allocate_zeroed(size_t count, size_t size, void *user)
-{
-    (void)user;
-    return hh__calloc(count, size);
-}
-
-static void *reallocate(void *memory, size_t size, void *user)
-{
-    (void)user;
-    return hh__realloc_array(memory, 1, size);
-}
 
 static nghttp2_session_callbacks *make_callbacks(void)
 {
@@ -366,7 +352,7 @@ static int submit_preface(hh_h2 *h2)
 
 hh_status hh__h2_session_create(hh_h2 *h2)
 {
-    nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, reallocate};
+    nghttp2_mem memory = hh__h2_memory(h2->conn.env);
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *option = make_options();
     int result = NGHTTP2_ERR_NOMEM;
