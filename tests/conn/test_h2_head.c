@@ -211,7 +211,7 @@ static void test_refused_fields(void **state)
         {OK "te: gzip\n", "TE with something else than trailers"},
         {OK "content-length: \n", "a Content-Length that is no number"},
         {OK "content-length: +5\n", "a Content-Length that is no number"},
-        {OK "content-length: 5 \n", "a Content-Length that is no number"},
+        {OK "content-length: 5 5\n", "a Content-Length that is no number"},
         {OK "content-length: 0x5\n", "a Content-Length that is no number"},
         {OK "content-length: 5, 5\n", "a Content-Length that is no number"},
         {OK "content-length: 9223372036854775808\n", "a Content-Length over 2^63-1"},
@@ -224,6 +224,73 @@ static void test_refused_fields(void **state)
     };
     check_refused(HH_H2_BLOCK_HEAD, heads, HH_COUNT_OF(heads));
     check_refused(HH_H2_BLOCK_TRAILERS, trailers, HH_COUNT_OF(trailers));
+}
+
+/* Of what a name and a value may not hold; RFC 9113 §8.2.1. */
+static void test_characters(void **state)
+{
+    (void)state;
+    static const char name[] = "a field name that isn't one";
+    static const char space[] = "a field value with white space around it";
+    static const char control[] = "a control character in a field value";
+    static const refused rows[] = {
+        {"Name: 1\n", name},
+        {"nAme: 1\n", name},
+        {"namE: 1\n", name},
+
+        {": 1\n", name},
+        {"na me: 1\n", name},
+        {"name : 1\n", name},
+        {"na:me: 1\n", name},
+        {"na\rme: 1\n", name},
+        {"n\xc3\xa4me: 1\n", name},
+        {"name:  1\n", space},
+        {"name: 1 \n", space},
+        {"name: \t1\n", space},
+        {"name: 1\t\n", space},
+        {"name:  \n", space},
+        {"name: a\rb\n", control},
+        {"name: a\r\n", control},
+        {"name: \rb\n", control},
+        {"name: \x01\n", control},
+        {"name: a\x7f\n", control},
+        {"a: 1\nname: \x1f"
+         "b\nb: 2\n",
+         control},
+    };
+    check_refused(HH_H2_BLOCK_TRAILERS, rows, HH_COUNT_OF(rows));
+}
+
+static void expect_field(hh_slice name, hh_slice value, hh_status wanted)
+{
+    hh_h2_head head;
+    hh__h2_head_init(&head);
+    hh__h2_head_begin(&head, HH_H2_BLOCK_TRAILERS, HH_HEAD_MAX_BYTES, HH_HEAD_MAX_FIELDS);
+    hh__h2_head_add(&head, name, value);
+    hh__h2_head_add(&head, hh_slice_of("b"), hh_slice_of("2"));
+    hh_status status = hh__h2_head_end(&head);
+    if (status != wanted)
+        fail_msg("name %d, value %d: %s", name.data[0], value.data[0], head.problem);
+    hh__h2_head_finish(&head);
+}
+
+static void test_every_character(void **state)
+{
+    (void)state;
+    for (int c = 0; c <= UINT8_MAX; c++) {
+        const char text[] = {'x', (char)c, 'y'};
+        const hh_slice in_the_middle = {text, sizeof(text)};
+        bool is_name = hh__is_tchar((char)c) && (c < 'A' || c > 'Z');
+        bool is_value = c == '\t' || (c >= ' ' && c != 0x7f);
+        hh_status as_name = is_name ? HH_OK : HH_ERR_PROTOCOL;
+        hh_status as_value = is_value ? HH_OK : HH_ERR_PROTOCOL;
+        expect_field(in_the_middle, hh_slice_of("1"), as_name);
+        expect_field(hh_slice_of("a"), in_the_middle, as_value);
+        if (c != ':') /* which makes a pseudo-field of it */
+            expect_field((hh_slice){text + 1, 1}, hh_slice_of("1"), as_name);
+        if (c != ' ' && c != '\t')
+            expect_field(hh_slice_of("a"), (hh_slice){text + 1, 1}, as_value);
+    }
 }
 
 /* A block with a fault can be read on to its end, and says the first fault. */
@@ -410,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_content_length),
         cmocka_unit_test(test_refused_pseudo_fields),
         cmocka_unit_test(test_refused_fields),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_every_character),
         cmocka_unit_test(test_a_fault_sticks_until_the_next_block),
         cmocka_unit_test(test_byte_limit),
         cmocka_unit_test(test_field_limit),
