@@ -124,9 +124,9 @@ HH_API HH_WARN_UNUSED hh_status hh_request_set_max_response_bytes(hh_request *re
  */
 HH_API HH_WARN_UNUSED hh_status hh_request_set_expect_continue(hh_request *request,
                                                                hh_switch expect);
-/* Sends a Priority field (RFC 9218): `urgency` 0 (first) to 7 (last), 3 being what a server
- * assumes; `incremental` HH_ON: the answer is of use piece by piece. HH_ERR_INVALID_ARGUMENT
- * past 7. */
+/* Sends a Priority field (RFC 9218), unless one is added as a header: `urgency` 0 (first) to 7
+ * (last), 3 being what a server assumes; `incremental` HH_ON: the answer is of use piece by piece.
+ * HH_ERR_INVALID_ARGUMENT past 7. */
 HH_API HH_WARN_UNUSED hh_status hh_request_set_priority(hh_request *request, unsigned urgency,
                                                         hh_switch incremental);
 /* HH_ASK_ mask; default 0. Blocking calls refuse a request with a mask: HH_ERR_STATE. */

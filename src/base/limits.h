@@ -28,6 +28,7 @@
 #define HH_METHOD_MAX_BYTES 64
 #define HH_REQUEST_MAX_FIELDS 256
 #define HH_REQUEST_HEAD_MAX_BYTES 65536
+#define HH_URGENCY_LAST 7              /* RFC 9218 §4.1 */
 #define HH_PUSH_BUFFER_MAX_BYTES 65536 /* body bytes taken by a push and not yet on the wire */
 
 /* Content decoders (codec/decoder). */

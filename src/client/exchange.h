@@ -168,5 +168,7 @@ void hh__exchange_commit(hh_exchange *exchange);
 void hh__exchange_trace(hh_exchange *exchange, const char *format, ...) HH_PRINTF(2, 3);
 void hh__exchange_trace_head(hh_exchange *exchange, hh_trace kind, hh_slice head);
 void hh__exchange_trace_launch(hh_exchange *exchange, const hh_attempt *attempt);
+/* What is known of the stream and the connection once the answer has begun. */
+void hh__exchange_trace_stream(hh_exchange *exchange, const hh_attempt *attempt);
 
 #endif

@@ -365,6 +365,7 @@ static size_t inline_room(const hh_exchange *exchange, const hh_head *head)
 
 hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const hh_head *head)
 {
+    hh__exchange_trace_stream(exchange, attempt);
     hh__exchange_trace_head(exchange, HH_TRACE_RESPONSE_HEAD, head->text);
     exchange->winner = attempt;
     drop_losers(exchange, attempt);

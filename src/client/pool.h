@@ -59,6 +59,7 @@ typedef struct hh_pooled {
     hh_link origin_link; /* in the origin's roomy or idle list */
     hh_link lru_link;    /* in the pool's LRU list while idle */
     int64_t expires_ns;  /* while idle; 0: never */
+    bool is_described;   /* a trace has told what the peer's settings are */
     bool has_idled;      /* so it may have died unnoticed, though it never served */
     hh_dial_story story;
     hh_discard discard;

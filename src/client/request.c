@@ -255,6 +255,21 @@ hh_status hh_request_set_expect_continue(hh_request *request, hh_switch expect)
     return HH_OK;
 }
 
+/* RFC 9218 §4: a parameter at its default is left out. */
+hh_status hh_request_set_priority(hh_request *request, unsigned urgency, hh_switch incremental)
+{
+    static const char *const values[2][HH_URGENCY_LAST + 1] = {
+        {"u=0", "u=1", "u=2", "", "u=4", "u=5", "u=6", "u=7"},
+        {"u=0, i", "u=1, i", "u=2, i", "i", "u=4, i", "u=5, i", "u=6, i", "u=7, i"},
+    };
+    if (!is_changeable(request))
+        return HH_ERR_STATE;
+    if (urgency > HH_URGENCY_LAST)
+        return HH_ERR_INVALID_ARGUMENT;
+    request->priority = hh_slice_of(values[incremental == HH_ON][urgency]);
+    return HH_OK;
+}
+
 hh_status hh_request_set_questions(hh_request *request, unsigned mask)
 {
     if (!is_changeable(request))

@@ -53,7 +53,8 @@ struct hh_request {
     hh_expect expect;
     unsigned questions;
     bool has_trace;
-    hh_wire *wire; /* of the first attempt, once fixed */
+    hh_slice priority; /* the field's value; data NULL: none was set */
+    hh_wire *wire;     /* of the first attempt, once fixed */
 };
 
 hh_request *hh__request_ref(hh_request *request);

@@ -5,6 +5,7 @@
  * Best effort: a line that finds no memory is left out. Nothing here runs unless the request asked
  * for it.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +56,23 @@ void hh__exchange_trace(hh_exchange *exchange, const char *format, ...)
     emit_text(exchange, HH_TRACE_INFO, (hh_slice){line, kept});
 }
 
+/* The first line of `text`, its end included; `text` moves on. */
+static hh_slice take_line(hh_slice *text)
+{
+    const char *end = memchr(text->data, '\n', text->length);
+    hh_slice line = {text->data, end != NULL ? (size_t)(end - text->data) + 1 : text->length};
+    text->data += line.length;
+    text->length -= line.length;
+    return line;
+}
+
+/* Of a field line; empty: it is none. */
+static hh_slice name_of(hh_slice line)
+{
+    const char *colon = memchr(line.data, ':', line.length);
+    return (hh_slice){line.data, colon != NULL ? (size_t)(colon - line.data) : 0};
+}
+
 static bool is_secret(hh_slice name)
 {
     return hh__slice_is_nocase(name, "authorization") ||
@@ -86,9 +104,8 @@ static void append_without_userinfo(hh_bytes *out, hh_slice line)
 /* Copies one line of a head, its value hidden if it is a secret. */
 static void append_line(hh_bytes *out, hh_slice line)
 {
-    const char *colon = memchr(line.data, ':', line.length);
-    hh_slice name = {line.data, colon != NULL ? (size_t)(colon - line.data) : 0};
-    if (colon != NULL && is_secret(name)) {
+    hh_slice name = name_of(line);
+    if (is_secret(name)) {
         hh__bytes_append_slice(out, name);
         hh__bytes_append_text(out, ": [redacted]\r\n");
     } else {
@@ -102,15 +119,32 @@ void hh__exchange_trace_head(hh_exchange *exchange, hh_trace kind, hh_slice head
     if (!is_traced(exchange))
         return;
     hh__bytes_init(&out, 2 * HH_HEAD_MAX_BYTES);
-    while (head.length > 0) {
-        const char *end = memchr(head.data, '\n', head.length);
-        size_t length = end != NULL ? (size_t)(end - head.data) + 1 : head.length;
-        append_line(&out, (hh_slice){head.data, length});
-        head.data += length;
-        head.length -= length;
-    }
+    while (head.length > 0)
+        append_line(&out, take_line(&head));
     if (out.status == HH_OK)
         emit_text(exchange, kind, hh__bytes_slice(&out));
+    hh__bytes_finish(&out);
+}
+
+/* The head as HTTP/2 sends it, written as HTTP/1 would: RFC 9113 §8.2.2 leaves out the framing. */
+static void trace_h2_request(hh_exchange *exchange, hh_slice head)
+{
+    static const char version[] = "HTTP/1.1\r\n";
+    hh_bytes out;
+    hh_slice line;
+    if (!is_traced(exchange))
+        return;
+    hh__bytes_init(&out, 2 * HH_HEAD_MAX_BYTES);
+    line = take_line(&head);
+    hh__bytes_append_slice(&out, (hh_slice){line.data, line.length - (sizeof version - 1)});
+    hh__bytes_append_text(&out, "HTTP/2\r\n");
+    while (head.length > 0) {
+        line = take_line(&head);
+        if (!hh__slice_is_nocase(name_of(line), "transfer-encoding"))
+            hh__bytes_append_slice(&out, line);
+    }
+    if (out.status == HH_OK)
+        hh__exchange_trace_head(exchange, HH_TRACE_REQUEST_HEAD, hh__bytes_slice(&out));
     hh__bytes_finish(&out);
 }
 
@@ -128,5 +162,20 @@ void hh__exchange_trace_launch(hh_exchange *exchange, const hh_attempt *attempt)
                                story->tls_cipher, story->is_resumed ? "resumed" : "full",
                                (double)story->tls_ns / 1e6);
     }
-    hh__exchange_trace_head(exchange, HH_TRACE_REQUEST_HEAD, attempt->wire->head);
+    if (attempt->call.h2_request != NULL)
+        trace_h2_request(exchange, attempt->wire->head);
+    else
+        hh__exchange_trace_head(exchange, HH_TRACE_REQUEST_HEAD, attempt->wire->head);
+}
+
+void hh__exchange_trace_stream(hh_exchange *exchange, const hh_attempt *attempt)
+{
+    char text[LINE_MAX_BYTES];
+    hh_pooled *pooled = attempt->pooled;
+    if (attempt->call.h2_request == NULL || !is_traced(exchange))
+        return;
+    if (!pooled->is_described && hh__conn_describe(pooled->conn, text, sizeof text) > 0)
+        hh__exchange_trace(exchange, "%s", text);
+    pooled->is_described = true;
+    hh__exchange_trace(exchange, "HTTP/2, stream %" PRId32, attempt->call.stream_id);
 }

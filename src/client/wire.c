@@ -82,6 +82,13 @@ static void write_host(render *r)
     write_text_field(r, "Host", value);
 }
 
+/* Whether the request has a word of its own in place of the client's default. */
+static bool overrides_default(const render *r, hh_slice name)
+{
+    return find_field(r->request, name) != NULL ||
+           (r->request->priority.data != NULL && hh__slice_is_nocase(name, "priority"));
+}
+
 static void write_callers_fields(render *r)
 {
     for (size_t i = 0; i < r->request->field_count; i++) {
@@ -92,10 +99,12 @@ static void write_callers_fields(render *r)
     }
     for (size_t i = 0; i < r->settings->header_count; i++) {
         hh_field field = r->settings->headers[i];
-        if (hh__field_id(field.name) != HH_FIELD_HOST &&
-            find_field(r->request, field.name) == NULL && !is_dropped(r, field.name))
+        if (hh__field_id(field.name) != HH_FIELD_HOST && !overrides_default(r, field.name) &&
+            !is_dropped(r, field.name))
             write_field(r, field.name, field.value);
     }
+    if (r->request->priority.length > 0 && find_field(r->request, hh_slice_of("priority")) == NULL)
+        write_text_field(r, "Priority", r->request->priority);
 }
 
 /* A field the engine sends unless caller or client say otherwise. */
