@@ -63,6 +63,7 @@ static void on_done(hh_call *call, const hh_fields *trailers, hh_slice trailer_t
 static void on_failed(hh_call *call, const hh_error *error)
 {
     hh_attempt *attempt = of_call(call);
+    attempt->has_room = hh__pooled_has_room(attempt->pooled);
     hh_attempt_state state = attempt->state;
     hh__attempt_enter(attempt, HH_ATTEMPT_ENDED);
     hh__exchange_on_failed(attempt->exchange, attempt, state, error);
@@ -121,6 +122,7 @@ hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh
         .wire = hh__wire_ref(wire),
         .is_reused = pooled->conn->served > 0,
         .had_idled = pooled->has_idled || pooled->conn->served > 0,
+        .is_shared = pooled->lent > 1,
     };
     if (!attempt->is_reused)
         attempt->story = pooled->story;

@@ -33,6 +33,8 @@ typedef struct hh_attempt {
     hh_attempt_state state;
     bool is_reused;
     bool had_idled; /* the connection, before this attempt; true of every reused one */
+    bool is_shared; /* with calls under way when this one began */
+    bool has_room;  /* once it has failed: the connection would take another call */
     uint64_t drained_bytes;
     hh_dial_story story;
     struct hh_attempt *next_free;

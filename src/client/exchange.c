@@ -207,7 +207,7 @@ static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
     hh_timeouts timeouts = timeouts_of(exchange);
     hh__exchange_enter(exchange, HH_EXCHANGE_QUEUED);
     exchange->waiter.connect_timeout_ns = hh__timeout_ns(timeouts.connect_ms);
-    exchange->waiter.prefers_fresh = exchange->replays > 0;
+    exchange->waiter.prefers_fresh = exchange->wants_fresh;
     exchange->waiter.addresses = exchange->addresses;
     exchange->waiter.address_count = exchange->address_count;
     exchange->waiter.on_lent = on_lent;
@@ -255,9 +255,9 @@ void hh__exchange_seek(hh_exchange *exchange)
         hh__exchange_fail(exchange, HH_ERR_NO_MEMORY, HH_PHASE_QUEUE, "no memory for an origin");
         return;
     }
-    if (exchange->replays > 0)
+    if (exchange->wants_fresh && exchange->replays > 0)
         hh__pool_distrust(pool, origin);
-    hh_pooled *pooled = exchange->replays > 0 ? NULL : hh__pool_take(pool, origin);
+    hh_pooled *pooled = exchange->wants_fresh ? NULL : hh__pool_take(pool, origin);
     if (pooled != NULL)
         hh__exchange_launch(exchange, pooled);
     else if ((exchange->request->questions & HH_ASK_RESOLVE) != 0 && !exchange->was_asked_resolve)
@@ -304,6 +304,7 @@ void hh__exchange_launch(hh_exchange *exchange, hh_pooled *pooled)
     exchange->attempts[place] = attempt;
     exchange->attempt_count++;
     client->stats.attempts++;
+    exchange->wants_fresh = false;
     exchange->is_push_welcome = false;
     exchange->is_paused = false;
     if (exchange->request->has_trace)
@@ -324,22 +325,42 @@ void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt)
     hh__attempt_destroy(&exchange->client->attempts, attempt);
 }
 
-static bool may_replay(hh_exchange *exchange, const hh_attempt *attempt, const hh_error *error,
-                       hh_replay *verdict)
+static hh_replay decide_replay(const hh_exchange *exchange, const hh_attempt *attempt,
+                               hh_status failure)
 {
     const hh_call *call = &attempt->call;
     bool is_spent = call->pushed_bytes > 0 && exchange->request->rewind == HH_REWIND_IMPOSSIBLE;
     hh_replay_input input = {
-        .failure = error->code,
+        .failure = failure,
         .method = attempt->wire->method,
         .connection = attempt->had_idled ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH,
+        .room = attempt->has_room ? HH_REPLAY_ROOM_FREE : HH_REPLAY_ROOM_NONE,
         .answer = call->received_bytes > 0 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE,
         .sent_bytes = call->sent_bytes,
         .body = is_spent ? HH_REPLAY_BODY_SPENT : HH_REPLAY_BODY_READY,
         .replays = exchange->replays,
+        .refusals = exchange->refusals,
     };
-    *verdict = hh__decide_replay(&input);
-    return *verdict == HH_REPLAY_YES;
+    return hh__decide_replay(&input);
+}
+
+/* Sends once more what died with `error` on an attempt that is gone. */
+static void replay(hh_exchange *exchange, const hh_error *error, hh_replay verdict)
+{
+    if (error->processed > (hh_processed)exchange->processed)
+        exchange->processed = (uint8_t)error->processed;
+    exchange->wants_fresh = verdict == HH_REPLAY_YES;
+    exchange->client->stats.replays++;
+    if (error->code == HH_ERR_REFUSED) {
+        exchange->refusals++;
+        hh__exchange_trace(exchange, "turned away unprocessed: sending once more%s",
+                           exchange->wants_fresh ? " on a fresh connection" : "");
+    } else {
+        exchange->replays++;
+        hh__exchange_trace(exchange,
+                           "the reused connection had died: sending once more on a fresh one");
+    }
+    hh__exchange_seek(exchange);
 }
 
 void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attempt_state was,
@@ -356,15 +377,11 @@ void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attem
         hh__exchange_drop_attempt(exchange, attempt); /* the other one goes on */
         return;
     }
-    if (was == HH_ATTEMPT_SENT && may_replay(exchange, attempt, &copy, &verdict)) {
+    if (was == HH_ATTEMPT_SENT)
+        verdict = decide_replay(exchange, attempt, copy.code);
+    if (verdict == HH_REPLAY_YES || verdict == HH_REPLAY_ANYWHERE) {
         hh__exchange_drop_attempt(exchange, attempt);
-        if (copy.processed > (hh_processed)exchange->processed)
-            exchange->processed = (uint8_t)copy.processed;
-        exchange->replays++;
-        exchange->client->stats.replays++;
-        hh__exchange_trace(exchange,
-                           "the reused connection had died: sending once more on a fresh one");
-        hh__exchange_seek(exchange);
+        replay(exchange, &copy, verdict);
         return;
     }
     if (verdict == HH_REPLAY_BODY_STUCK)

@@ -79,11 +79,14 @@ struct hh_exchange {
     uint8_t attempt_count;
     uint8_t redirects;
     uint8_t replays;
-    uint8_t asking; /* HH_ASK_ bit while ASKING */
+    uint8_t refusals; /* sent again after HH_ERR_REFUSED */
+    uint8_t asking;   /* HH_ASK_ bit while ASKING */
     uint8_t address_count;
     uint8_t body_dropped; /* hh_redirect_body of the hops so far */
     uint8_t credentials_dropped;
-    uint8_t processed; /* hh_processed, of the attempts before the present one */
+    uint8_t processed;    /* hh_processed, of the attempts before the present one */
+    bool wants_fresh;     /* the next attempt: on a connection that hasn't served yet */
+    bool was_misdirected; /* sent once more after 421 */
     bool was_asked_resolve;
     bool waits_for_sink;
     bool is_paused;      /* the connection waits for hh__conn_resume */

@@ -123,6 +123,24 @@ static bool repeats_without_expect(const hh_exchange *exchange)
     return exchange->response->status == 417 && exchange->wire->expect == HH_EXPECT_CONTINUE;
 }
 
+/* RFC 9110 §15.5.20, RFC 9113 §9.1.1: 421 is about the connection, so the request is sent once more
+ * on another, if its body still can be. On a connection of its own it is the answer. */
+static bool repeats_elsewhere(const hh_exchange *exchange)
+{
+    const hh_attempt *attempt = exchange->winner;
+    bool can_resend = exchange->wire->body_kind != HH_BODY_PUSHED ||
+                      attempt->call.pushed_bytes == 0 ||
+                      exchange->request->rewind == HH_REWIND_POSSIBLE;
+    return exchange->response->status == 421 && !exchange->was_misdirected && can_resend &&
+           (attempt->is_reused || attempt->is_shared);
+}
+
+/* The request itself is sent again: no redirect. */
+static bool repeats(const hh_exchange *exchange)
+{
+    return repeats_without_expect(exchange) || repeats_elsewhere(exchange);
+}
+
 static hh_status prepare_without_expect(hh_exchange *exchange)
 {
     hh_wire_plan next = {
@@ -146,6 +164,8 @@ static bool decide_next(hh_exchange *exchange)
     hh_status status = HH_OK;
     if (repeats_without_expect(exchange)) {
         status = prepare_without_expect(exchange);
+    } else if (repeats_elsewhere(exchange)) {
+        exchange->next_wire = hh__wire_ref(exchange->wire);
     } else if (follows_redirects(exchange)) {
         status = plan_redirect(exchange, &plan, &error);
         if (status != HH_OK && status != HH_ERR_NO_MEMORY) {
@@ -206,10 +226,16 @@ static void remember_redirect(hh_exchange *exchange)
     exchange->response = NULL;
 }
 
-/* A refused expectation is no redirect: it leaves no trace in the answer. */
+/* A refused expectation or connection is no redirect: it leaves no trace in the answer. */
 static void forget_refusal(hh_exchange *exchange)
 {
-    hh__exchange_trace(exchange, "417: sending once more without Expect");
+    if (repeats_elsewhere(exchange)) {
+        exchange->was_misdirected = true;
+        exchange->wants_fresh = true;
+        hh__exchange_trace(exchange, "421: sending once more on a fresh connection");
+    } else {
+        hh__exchange_trace(exchange, "417: sending once more without Expect");
+    }
     hh_response_destroy(exchange->response);
     exchange->response = NULL;
 }
@@ -227,7 +253,7 @@ void hh__exchange_leave(hh_exchange *exchange)
     }
     bool is_long =
         response->content_length != UINT64_MAX && response->content_length > HH_DRAIN_MAX_BYTES;
-    if (repeats_without_expect(exchange))
+    if (repeats(exchange))
         forget_refusal(exchange);
     else
         remember_redirect(exchange);
@@ -379,8 +405,7 @@ hh_flow hh__exchange_on_head(hh_exchange *exchange, hh_attempt *attempt, const h
         return HH_FLOW_GO;
     if (exchange->next_wire == NULL)
         hh__exchange_commit(exchange);
-    else if ((exchange->request->questions & HH_ASK_REDIRECT) != 0 &&
-             !repeats_without_expect(exchange))
+    else if ((exchange->request->questions & HH_ASK_REDIRECT) != 0 && !repeats(exchange))
         hh__exchange_ask_redirect(exchange);
     else
         hh__exchange_leave(exchange);

@@ -145,6 +145,11 @@ hh_pooled *hh__pool_take(hh_pool *pool, hh_origin *origin);
 void hh__pool_distrust(hh_pool *pool, hh_origin *origin);
 /* Queues the waiter, and dials for it where the caps allow. */
 void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter);
+/* Whether it would be lent once more. */
+static inline bool hh__pooled_has_room(const hh_pooled *pooled)
+{
+    return pooled->state == HH_POOLED_ROOMY || pooled->state == HH_POOLED_IDLE;
+}
 /* A slot that was taken and isn't wanted after all. */
 void hh__pool_give_back(hh_pooled *pooled);
 /* The waiter wants no more. Harmless when it isn't waiting. */

@@ -2,8 +2,9 @@
  * replay.h - may an attempt that died on its connection be sent once more, unasked?
  *
  * This is about connections that a server closed while they lay idle, found out only by using them
- * (RFC 9112 §9.3.1). A connection made for the request that then dies is a failure to report.
- * Retries that the caller asked for are another matter. Pure, no I/O.
+ * (RFC 9112 §9.3.1), and about HTTP/2 servers that turned a request away unprocessed (RFC 9113
+ * §8.7). A connection made for the request that then dies is a failure to report. Retries that the
+ * caller asked for are another matter. Pure, no I/O.
  */
 #ifndef HH_POLICY_REPLAY_H
 #define HH_POLICY_REPLAY_H
@@ -16,6 +17,11 @@ typedef enum hh_replay_connection {
     HH_REPLAY_CONNECTION_FRESH = 0, /* dialled for this attempt */
     HH_REPLAY_CONNECTION_REUSED     /* had served another exchange before, or lain idle */
 } hh_replay_connection;
+
+typedef enum hh_replay_room {
+    HH_REPLAY_ROOM_NONE = 0, /* it takes no more calls now, maybe never again */
+    HH_REPLAY_ROOM_FREE      /* it would take this one again */
+} hh_replay_room;
 
 typedef enum hh_replay_answer {
     HH_REPLAY_ANSWER_NONE = 0,
@@ -31,15 +37,18 @@ typedef struct hh_replay_input {
     hh_status failure; /* what the attempt died of */
     hh_slice method;
     hh_replay_connection connection;
+    hh_replay_room room;
     hh_replay_answer answer;
     uint64_t sent_bytes; /* of the request, given to the system; 0: provably unsent */
     hh_replay_body body;
-    unsigned replays; /* of this exchange so far */
+    unsigned replays;  /* of this exchange so far */
+    unsigned refusals; /* likewise, those that were sent again */
 } hh_replay_input;
 
 typedef enum hh_replay {
     HH_REPLAY_NO = 0,    /* report the failure */
     HH_REPLAY_YES,       /* send again, on a fresh connection */
+    HH_REPLAY_ANYWHERE,  /* send again, wherever there is room */
     HH_REPLAY_BODY_STUCK /* it might be, but for the body: HH_ERR_BODY_NOT_REWINDABLE */
 } hh_replay;
 

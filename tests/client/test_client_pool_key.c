@@ -84,6 +84,10 @@ static void test_each_field_makes_another_key(void **state)
          0},
         {"min_version", {SIZED, .tls = {.min_version = HH_TLS_1_3}}, base.url, 0},
         {"questions", plain, base.url, HH_ASK_RESOLVE},
+        {"http1 off", {SIZED, .http1 = HH_OFF}, base.url, 0},
+        {"http2 off", {SIZED, .http2 = HH_OFF}, base.url, 0},
+        {"plain", plain, "http://example.org/a?b", 0},
+        {"plain h2", {SIZED, .http2_prior_knowledge = HH_ON}, "http://example.org/a?b", 0},
     };
     size_t count = sizeof variants / sizeof variants[0];
     for (size_t i = 0; i < count; i++)
@@ -120,6 +124,15 @@ static void test_the_rest_leaves_it_alone(void **state)
     const variant plain = {"plain", HH_CLIENT_OPTIONS_INIT, "http://h/", 0};
     const variant lax = {"lax", {SIZED, .tls = {.verify = HH_OFF}}, "http://h/", 0};
     assert_true(same(&plain, &lax));
+    /* Nor is ALPN; and how a plain connection comes to speak HTTP/2 is all the same. */
+    const variant no_http2 = {"no http2", {SIZED, .http2 = HH_OFF}, "http://h/", 0};
+    const variant known = {"known", {SIZED, .http2_prior_knowledge = HH_ON}, "http://h/", 0};
+    const variant only = {"only", {SIZED, .http1 = HH_OFF}, "http://h/", 0};
+    assert_true(same(&plain, &no_http2));
+    assert_true(same(&known, &only));
+    assert_false(same(&plain, &known));
+    const variant keen = {"keen", {SIZED, .http2_prior_knowledge = HH_ON}, base.url, 0};
+    assert_true(same(&base, &keen));
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Tests of policy/replay: RFC 9112 §9.3.1 and RFC 9110 §9.2.2, every combination of the inputs. */
+/* Tests of policy/replay: RFC 9112 §9.3.1, RFC 9110 §9.2.2 and RFC 9113 §8.7, every combination of
+ * the inputs. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -94,6 +95,7 @@ static void test_other_failures(void **state)
         HH_ERR_TIMEOUT_WRITE,
         HH_ERR_TIMEOUT_POOL,
         HH_ERR_TIMEOUT_TOTAL,
+        HH_ERR_STREAM_RESET,
     };
     (void)state;
     for (size_t i = 0; i < HH_COUNT_OF(failures); i++) {
@@ -136,6 +138,39 @@ static void test_only_once(void **state)
     }
 }
 
+/* Turned away unprocessed: again, whatever the method and however often the connection served, but
+ * neither for ever nor once an answer has begun. */
+static void test_every_refusal(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 128; bits++) {
+        hh_replay_input input = stale_input(bits & 1 ? "POST" : "GET");
+        input.failure = HH_ERR_REFUSED;
+        input.connection = bits & 2 ? HH_REPLAY_CONNECTION_FRESH : HH_REPLAY_CONNECTION_REUSED;
+        input.answer = bits & 4 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE;
+        input.refusals = bits & 8 ? HH_H2_REFUSALS_MAX : HH_H2_REFUSALS_MAX - 1;
+        input.replays = bits & 16 ? HH_REPLAYS_MAX : 0;
+        input.body = bits & 32 ? HH_REPLAY_BODY_SPENT : HH_REPLAY_BODY_READY;
+        input.room = bits & 64 ? HH_REPLAY_ROOM_FREE : HH_REPLAY_ROOM_NONE;
+
+        hh_replay wanted = (bits & 12) != 0 ? HH_REPLAY_NO
+                           : bits & 32      ? HH_REPLAY_BODY_STUCK
+                           : bits & 64      ? HH_REPLAY_YES
+                                            : HH_REPLAY_ANYWHERE;
+        assert_int_equal(hh__decide_replay(&input), wanted);
+    }
+}
+
+/* A stale connection is told by how it died, not by whether it has room. */
+static void test_room_matters_to_refusals_only(void **state)
+{
+    hh_replay_input input = stale_input("GET");
+    (void)state;
+    input.room = HH_REPLAY_ROOM_FREE;
+    input.refusals = HH_H2_REFUSALS_MAX;
+    assert_int_equal(hh__decide_replay(&input), HH_REPLAY_YES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +180,8 @@ int main(void)
         cmocka_unit_test(test_other_failures),
         cmocka_unit_test(test_every_combination),
         cmocka_unit_test(test_only_once),
+        cmocka_unit_test(test_every_refusal),
+        cmocka_unit_test(test_room_matters_to_refusals_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
