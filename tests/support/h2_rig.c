@@ -512,6 +512,12 @@ static void run_once(h2_rig *rig)
     CHECK(rig->conn == NULL || hh__h2_check(rig->conn));
 }
 
+void h2_rig_step(h2_rig *rig)
+{
+    run_once(rig);
+    look(rig);
+}
+
 void h2_rig_run(h2_rig *rig)
 {
     for (unsigned i = 0; is_ready(rig, 0); i++) {

@@ -127,6 +127,8 @@ void h2_rig_close(h2_rig *rig, hh_close how);
 void h2_rig_say(h2_rig *rig);
 /* Feeds it without running. */
 void h2_rig_feed(h2_rig *rig);
+/* One run of the loop. */
+void h2_rig_step(h2_rig *rig);
 /* Runs the loop until nothing is ready. Aborts when that never comes. */
 void h2_rig_run(h2_rig *rig);
 /* Runs it until the call is over or the connection gone, waiting for its deadlines. */
