@@ -120,6 +120,11 @@ typedef struct hh_h2_piece {
 
 #define HH_H2_PIECES_MAX 8
 #define HH_H2_FRAME_HEAD_BYTES 9 /* RFC 9113 §4.1 */
+/* SETTINGS_NO_RFC7540_PRIORITIES (RFC 9218 §2.1), and the number under which nghttp2 gets it:
+ * knowing the setting it would send our bodies one after the other, in the order of their streams.
+ */
+#define HH_H2_SETTING_NO_RFC7540_PRIORITIES 9
+#define HH_H2_SETTING_ALIAS 0xfaaa
 #define HH_H2_PROBLEM_BYTES 160
 #define HH_H2_ASSEMBLY_MAX_BYTES                                                                   \
     (1u << 18) /* filled to a quarter, and what one more request takes */

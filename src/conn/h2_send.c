@@ -150,11 +150,27 @@ void hh__h2_disown(hh_h2_stream *s)
 
 /* --- nghttp2's frames ------------------------------------------------------------------------ */
 
+/* Gives the alias in a SETTINGS frame, if it is one, its true number. */
+static void name_setting(char *frame, size_t length)
+{
+    enum { TYPE = 3, ENTRY_BYTES = 6 };
+    if (length <= HH_H2_FRAME_HEAD_BYTES || frame[TYPE] != NGHTTP2_SETTINGS)
+        return;
+    for (size_t at = HH_H2_FRAME_HEAD_BYTES; at + ENTRY_BYTES <= length; at += ENTRY_BYTES) {
+        unsigned id = (unsigned)(unsigned char)frame[at] << 8 | (unsigned char)frame[at + 1];
+        if (id != HH_H2_SETTING_ALIAS)
+            continue;
+        frame[at] = 0;
+        frame[at + 1] = HH_H2_SETTING_NO_RFC7540_PRIORITIES;
+    }
+}
+
 /* One frame of nghttp2's into the assembly. False: it has none, or there is no room, or it broke.
  */
 static bool pull_frame(hh_h2 *h2)
 {
     const uint8_t *data;
+    bool is_preface = h2->settings_sent_ns == 0;
     h2->is_inside = true;
     ssize_t length = nghttp2_session_mem_send(h2->session, &data);
     h2->is_inside = false;
@@ -168,6 +184,8 @@ static bool pull_frame(hh_h2 *h2)
         h2->is_mute = true;
         return false;
     }
+    if (is_preface)
+        name_setting(h2->out.data + h2->out.length - length, (size_t)length);
     return true;
 }
 

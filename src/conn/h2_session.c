@@ -12,8 +12,6 @@
 #include "conn/h2_internal.h"
 #include "conn/h2_memory.h"
 
-/* RFC 9218 §2.1; older headers of nghttp2 don't name it. */
-#define SETTINGS_NO_RFC7540_PRIORITIES 9
 #define DEFAULT_WINDOW_BYTES 65535 /* RFC 9113 §6.9.2 */
 
 /* The stream a frame is about; mostly the one of the frame before. */
@@ -340,7 +338,7 @@ static int submit_preface(hh_h2 *h2)
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HH_H2_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h2->conn.env->max_head_bytes},
-        {SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {HH_H2_SETTING_ALIAS, 1},
     };
     int result = nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries,
                                          sizeof entries / sizeof entries[0]);
