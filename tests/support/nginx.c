@@ -113,23 +113,55 @@ static bool is_v6(nginx_site site)
     return site == NGINX_PLAIN_V6 || site == NGINX_TLS_V6;
 }
 
-static int bind_any(bool wants_v6)
+/* -1: another has that port. 0: any port. */
+static int bind_to(bool wants_v6, uint16_t port)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    v4.sin_port = v6.sin6_port = htons(port);
     int fd = socket(wants_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int status = wants_v6 ? bind(fd, (struct sockaddr *)&v6, sizeof v6)
                           : bind(fd, (struct sockaddr *)&v4, sizeof v4);
-    assert_int_equal(status, 0);
-    return fd;
+    if (status == 0)
+        return fd;
+    assert_int_equal(errno, EADDRINUSE);
+    close(fd);
+    return -1;
+}
+
+/* A port on ::1, and `twin`, which holds the same on 127.0.0.1: to another test's client
+ * "localhost" is both, and this server must not answer for that test's own. */
+static int bind_with_twin(int *twin)
+{
+    for (int i = 0; i < 100; i++) {
+        int fd = bind_to(true, 0);
+        assert_true(fd >= 0);
+        *twin = bind_to(false, port_of(fd));
+        if (*twin >= 0)
+            return fd;
+        close(fd);
+    }
+    fail_msg("no port is free on both loopback addresses");
+    return -1;
+}
+
+static void release_twins(nginx *server)
+{
+    for (int i = 0; i < NGINX_SITES; i++) {
+        if (server->twins[i] > 0)
+            close(server->twins[i]);
+        server->twins[i] = 0;
+    }
 }
 
 /* All are held until all are known, so that no two are the same. */
 static void choose_ports(nginx *server)
 {
     int sockets[NGINX_SITES];
+    release_twins(server);
     for (int i = 0; i < NGINX_SITES; i++) {
-        sockets[i] = bind_any(is_v6((nginx_site)i));
+        sockets[i] = is_v6((nginx_site)i) ? bind_with_twin(&server->twins[i]) : bind_to(false, 0);
+        assert_true(sockets[i] >= 0);
         server->ports[i] = port_of(sockets[i]);
     }
     for (int i = 0; i < NGINX_SITES; i++)
@@ -328,7 +360,7 @@ int nginx_start(nginx *server, const nginx_options *options)
     assert_non_null(mkdtemp(server->directory));
     snprintf(server->unix_path, sizeof server->unix_path, "%s/s", server->directory);
     snprintf(server->unix_tls_path, sizeof server->unix_tls_path, "%s/t", server->directory);
-    server->dead_socket = bind_any(false);
+    server->dead_socket = bind_to(false, 0);
     make_files(server);
     for (int i = 0; i < STARTS_MAX; i++) {
         choose_ports(server);
@@ -383,6 +415,7 @@ void nginx_stop(nginx *server)
     if (server->directory[0] == '\0')
         return;
     nftw(server->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    release_twins(server);
     close(server->dead_socket);
     for (int i = 0; i < NGINX_FILES; i++)
         free(server->files[i].data);

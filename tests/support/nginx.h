@@ -78,6 +78,7 @@ typedef struct nginx {
     char unix_path[112];
     char unix_tls_path[112]; /* as NGINX_TLS */
     uint16_t ports[NGINX_SITES];
+    int twins[NGINX_SITES]; /* hold on 127.0.0.1 what is served on ::1; 0: none */
     nginx_options options;
     nginx_file files[NGINX_FILES];
     int dead_socket; /* bound and not listening */
