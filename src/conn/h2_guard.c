@@ -84,7 +84,8 @@ static hh_h2_verdict judge_padding(hh_h2_guard *guard, uint8_t pad_length, int64
     return pad_length >= guard->payload_left ? count_empty_data(guard, now_ns) : go_on;
 }
 
-/* RFC 9113 §6.10: a block runs from HEADERS over its CONTINUATION frames to END_HEADERS. */
+/* RFC 9113 §6.10: a block is HEADERS and the CONTINUATION frames up to the next HEADERS; that none
+ * comes after END_HEADERS is for the framing library to see to. */
 static hh_h2_verdict judge_block(hh_h2_guard *guard, frame_header frame)
 {
     if (frame.type == NGHTTP2_HEADERS) {
@@ -98,10 +99,6 @@ static hh_h2_verdict judge_block(hh_h2_guard *guard, frame_header frame)
     if (guard->block_bytes > HH_H2_HEADER_BLOCK_MAX_BYTES)
         return too_much(
             "a coded header block over " TEXT_OF(HH_H2_HEADER_BLOCK_MAX_BYTES) " bytes");
-    if ((frame.flags & NGHTTP2_FLAG_END_HEADERS) != 0) {
-        guard->block_bytes = 0;
-        guard->continuations = 0;
-    }
     return go_on;
 }
 

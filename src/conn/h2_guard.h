@@ -28,8 +28,8 @@ typedef struct hh_h2_guard {
     uint32_t payload_left;  /* of the present frame, to be skipped */
     uint8_t pad_left;       /* 1: the next payload byte is a DATA frame's pad length */
     bool has_begun;         /* the first frame has come, and was SETTINGS (RFC 9113 §3.4) */
-    uint32_t block_bytes;   /* of the present header block */
-    uint32_t continuations; /* of the present header block */
+    uint32_t block_bytes;   /* of the last header block */
+    uint32_t continuations; /* likewise */
     uint32_t resets;
     uint32_t priorities;
     uint64_t window_updates;

@@ -36,10 +36,10 @@ typedef struct field_line {
 typedef struct head_parts {
     hh_slice method;
     hh_slice target;
-    hh_slice fields; /* the lines, without the blank one */
-    hh_slice host;   /* its value */
-    size_t count;    /* lines */
-    bool has_connection;
+    hh_slice fields;     /* the lines, without the blank one */
+    hh_slice host;       /* its value */
+    size_t count;        /* lines */
+    hh_slice connection; /* the lines from the first Connection to the last; mostly empty */
 } head_parts;
 
 /* Takes a line that CRLF ends, without that. False when there is none. */
@@ -62,7 +62,7 @@ static bool read_field(hh_slice line, field_line *out)
     out->name = (hh_slice){line.data, (size_t)(colon - line.data)};
     out->value = hh__slice_trim((hh_slice){colon + 1, line.length - out->name.length - 1});
     out->id = hh__field_id(out->name);
-    return hh__is_token(out->name) && hh__is_field_value(out->value);
+    return true;
 }
 
 /* CONNECT has other pseudo-fields (RFC 9113 §8.5), and is no request of ours. */
@@ -80,10 +80,29 @@ static bool read_request_line(hh_slice line, head_parts *parts)
     parts->method = (hh_slice){line.data, (size_t)(space - line.data)};
     parts->target = (hh_slice){target, (size_t)(end - target)};
     if (!hh__is_token(parts->method) || hh__slice_is(parts->method, "CONNECT") ||
-        memchr(target, ' ', parts->target.length) != NULL)
+        memchr(target, ' ', parts->target.length) != NULL || !hh__is_field_value(parts->target))
         return false;
     return target[0] == '/' ||
            (hh__slice_is(parts->target, "*") && hh__slice_is(parts->method, "OPTIONS"));
+}
+
+/* False when the field makes a head invalid. */
+static bool take_field(head_parts *parts, hh_slice line)
+{
+    field_line field;
+    if (!read_field(line, &field) || !hh__is_token(field.name) || !hh__is_field_value(field.value))
+        return false;
+    parts->count++;
+    if (field.id == HH_FIELD_CONNECTION) {
+        if (parts->connection.data == NULL)
+            parts->connection.data = line.data;
+        parts->connection.length = (size_t)(line.data - parts->connection.data) + line.length + 2;
+    }
+    if (field.id != HH_FIELD_HOST)
+        return true;
+    bool is_first = parts->host.length == 0;
+    parts->host = field.value;
+    return is_first;
 }
 
 static bool read_head(hh_slice head, head_parts *parts)
@@ -92,33 +111,22 @@ static bool read_head(hh_slice head, head_parts *parts)
     if (head.length > HEAD_MAX_BYTES || !next_line(&head, &line) || !read_request_line(line, parts))
         return false;
     parts->fields = head;
-    for (;;) {
-        field_line field;
-        if (!next_line(&head, &line))
+    while (next_line(&head, &line) && line.length != 0) {
+        if (!take_field(parts, line))
             return false;
-        if (line.length == 0)
-            break;
-        if (!read_field(line, &field))
-            return false;
-        if (field.id == HH_FIELD_HOST && parts->host.length != 0)
-            return false;
-        if (field.id == HH_FIELD_HOST)
-            parts->host = field.value;
-        if (field.id == HH_FIELD_CONNECTION)
-            parts->has_connection = true;
-        parts->count++;
     }
-    parts->fields.length -= head.length + 2;
-    return head.length == 0 && parts->host.length != 0;
+    bool is_complete = line.length == 0 && head.length == 0;
+    parts->fields.length -= is_complete ? 2 : 0;
+    return is_complete && parts->host.length != 0;
 }
 
 /* RFC 9110 §7.6.1: a field that Connection names is for this hop alone. */
-static bool is_named_by_connection(hh_slice rest, hh_slice name)
+static bool is_named_by_connection(hh_slice lines, hh_slice name)
 {
     hh_slice line;
     field_line field;
     hh_slice element;
-    while (next_line(&rest, &line) && read_field(line, &field)) {
+    while (next_line(&lines, &line) && read_field(line, &field)) {
         if (field.id != HH_FIELD_CONNECTION)
             continue;
         while (hh__list_element_next(&field.value, &element)) {
@@ -139,8 +147,7 @@ static bool is_left_out(const head_parts *parts, const field_line *field)
         hh__slice_is_nocase(field->name, http2_settings))
         return true;
     /* Connection has to name TE in HTTP/1.1 (RFC 9110 §10.1.4); here it stands for itself. */
-    return parts->has_connection && field->id != HH_FIELD_TE &&
-           is_named_by_connection(parts->fields, field->name);
+    return field->id != HH_FIELD_TE && is_named_by_connection(parts->connection, field->name);
 }
 
 /* The one word TE may still say. False when it doesn't. */

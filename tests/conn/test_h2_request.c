@@ -136,6 +136,7 @@ static void test_fields_of_the_connection_are_left_out(void **state)
         {GET "X-Hop: 1\r\nX-Stay: 2\r\nConnection: close, x-HOP\r\nx-hop: 3\r\n",
          USUAL "x-stay: 2\n"},
         {GET "Connection: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nConnection: ,, \t c ,\r\n", USUAL "b: 2\n"},
+        {GET "A: b\r\nB: 1\r\nConnection: a\r\nX: y\r\n", USUAL "b: 1\nx: y\n"},
         {GET "Connection:\r\nA: 1\r\n", USUAL "a: 1\n"},
         {GET "X-Upgrade: 1\r\nKeep-Alives: 2\r\nHTTP2-Setting: 3\r\n",
          USUAL "x-upgrade: 1\nkeep-alives: 2\nhttp2-setting: 3\n"},
@@ -195,6 +196,7 @@ static void test_refused_heads(void **state)
         "GET * HTTP/1.1\r\nHost: a.test\r\n\r\n",              /* only OPTIONS has that */
         "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", /* a proxy's form */
         "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+        "GET /\r HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "CONNECT / HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "\r\n",
         "\n",
