@@ -12,11 +12,12 @@ import asyncio
 import collections
 import gc
 import multiprocessing
-import os
 import random
 import sys
 import time
 from multiprocessing.connection import Connection
+
+from descriptors import descriptors
 
 import hyperhttp
 
@@ -172,10 +173,6 @@ class Storm:
         self.outcomes["exchanges"] = stats["exchanges_started"]
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
 def run(requests: int, seed: int) -> collections.Counter[str]:
     """Raises AssertionError at the first wrong turn; gives what came of it all."""
     pipe, theirs = multiprocessing.Pipe()
@@ -186,7 +183,7 @@ def run(requests: int, seed: int) -> collections.Counter[str]:
         before = descriptors()
         asyncio.run(storm.rage())
         gc.collect()
-        assert descriptors() == before, "descriptors are missing"
+        assert not descriptors() - before, descriptors() - before
         calls = [
             it for it in gc.get_objects() if type(it).__name__ in ("Call", "Exchange", "Batch")
         ]

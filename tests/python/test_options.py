@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import os
 import pickle
 import ssl
 import subprocess
@@ -13,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from descriptors import descriptors, event_polls
 
 import hyperhttp
 from hyperhttp import _engine
@@ -677,12 +677,13 @@ def test_event_hooks_can_be_set(peer):
 
 @pytest.mark.parametrize("cls", BOTH)
 def test_unclosed(cls):
-    descriptors = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     client = cls()
+    assert event_polls(descriptors() - before) == 1
     with pytest.warns(ResourceWarning, match=f"unclosed <{cls.__name__}>"):
         del client
         gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert not descriptors() - before
 
 
 def test_use_after_close(make, peer, run):

@@ -14,6 +14,8 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+PATIENCE = 60.0  # seconds; a machine may be busy, a sanitizer slow
+
 
 @dataclass
 class Request:
@@ -53,7 +55,7 @@ class Peer:
     _counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sockets: list[socket.socket] = field(default_factory=list)
-    _closed: bool = False
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> Peer:
         if self.unix_path is not None:
@@ -63,7 +65,8 @@ class Peer:
             self._listener = socket.socket()
             self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(1024)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
         return self
 
     @property
@@ -74,17 +77,16 @@ class Peer:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def stop(self) -> None:
-        with self._lock:
-            self._closed = True
-            sockets = list(self._sockets)
+        """Leaves nothing behind: the next test may count threads and descriptors."""
         self.gate.set()
+        shut_down(self._listener)
+        self._acceptor.join(PATIENCE)
         self._listener.close()
-        for connection in sockets:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            connection.close()
+        for connection in self._sockets:
+            shut_down(connection)
+        for thread in [self._acceptor, *self._threads]:
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), "a connection is still being served"
 
     def hits(self, path: str) -> int:
         with self._lock:
@@ -104,7 +106,9 @@ class Peer:
             with self._lock:
                 self.connections += 1
                 self._sockets.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
         stream = connection.makefile("rb")
@@ -125,10 +129,8 @@ class Peer:
         except (OSError, ValueError):
             pass
         finally:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            shut_down(connection)
+            stream.close()
             connection.close()
 
     def _count(self, key: str) -> int:
@@ -243,6 +245,14 @@ class Peer:
     def do_gated(self, out, request, rest):
         self.gate.wait()
         out.sendall(answer(200, b"through\n"))
+
+
+def shut_down(connection: socket.socket) -> None:
+    """Ends what waits on it in any thread, which closing doesn't."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
 
 
 def read_request(stream) -> Request | None:
