@@ -108,6 +108,9 @@ class Storm:
         task.cancel()
         await task
 
+    async def patient(self, client: hyperhttp.Client) -> None:
+        await client.get(self.url + "/ok")
+
     async def waited(self, client: hyperhttp.Client) -> None:
         await asyncio.wait_for(client.get(self.path()), self.dice.random() * 0.02)
 
@@ -149,9 +152,9 @@ class Storm:
 
     async def work(self, client: hyperhttp.Client) -> None:
         ways = [self.cancelled, self.task_cancelled, self.waited, self.timed, self.streamed]
-        ways += [self.gathered, self.batched, self.closed]
+        ways += [self.gathered, self.batched, self.closed, self.patient]
         while self.take():
-            way = self.dice.choices(ways, [8, 8, 6, 6, 4, 1, 1, 1])[0]
+            way = self.dice.choices(ways, [8, 8, 6, 6, 4, 1, 1, 1, 4])[0]
             try:
                 await way(client)
                 self.outcomes["answered or left"] += 1
