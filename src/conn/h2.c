@@ -660,8 +660,6 @@ static void close_conn(hh_conn *conn, hh_close how)
     hh__timer_stop(env->loop, &h2->timer);
     hh__h2_drop_pieces(h2);
     hh__bytes_finish(&h2->out);
-    hh__buf_release(env->buffers, h2->in);
-    h2->in = NULL;
     hh__stream_close(h2->stream, how);
     h2->stream = NULL;
     hh__loop_discard(env->loop, &h2->discard, destroy);

@@ -469,6 +469,7 @@ void hh__h2_read(hh_h2 *h2)
     while (h2->state != HH_H2_CLOSED && h2->failure == HH_OK && budget > 0 &&
            read_once(h2, &budget))
         ;
+    /* Here and not at the close, which may happen inside a report that has lent the buffer. */
     hh__buf_release(h2->conn.env->buffers, h2->in);
     h2->in = NULL;
 }

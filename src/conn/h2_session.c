@@ -201,7 +201,8 @@ static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error
 {
     const char *remote = s->h2->conn.remote;
     hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
-    if (code == NGHTTP2_REFUSED_STREAM)
+    /* Once an answer has begun nobody can take back that the request was processed. */
+    if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
         hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed", remote);
     else
         hh__fail(error, HH_ERR_STREAM_RESET, phase, "%s reset the stream: %s", remote,

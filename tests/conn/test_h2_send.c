@@ -294,6 +294,28 @@ static void test_frame_size_setting(void **state)
     answer(rig, 3);
 }
 
+/* Bodies beside each other: none waits for the other's end. */
+static void test_uploads_share(void **state)
+{
+    h2_rig *rig = *state;
+    h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 0);
+    h2_rig_say(rig);
+    for (unsigned i = 0; i < 3; i++)
+        put(rig, i, i == 1 ? HH_BODY_PUSHED : HH_BODY_MEMORY, 60000);
+    h2_rig_run(rig);
+    h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 65535);
+    h2_rig_say(rig);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(h2_peer_stream(&rig->peer, 2 * i + 1)->data_bytes > 5000);
+    h2_put_window_update(&rig->say, 0, 200000);
+    h2_rig_say(rig);
+    for (unsigned i = 0; i < 3; i++) {
+        expect_sent(rig, 2 * i + 1, 60000);
+        answer(rig, 2 * i + 1);
+    }
+    assert_int_equal(rig->free_count, 3);
+}
+
 /* An upload that waits for credit of its own holds up no neighbour. */
 static void test_uploads_beside_each_other(void **state)
 {
@@ -687,6 +709,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_initial_window_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_shrinks_under_uploads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frame_size_setting, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_uploads_share, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uploads_beside_each_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_few_bytes_a_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writes_stop_at_each_byte, set_up, tear_down),

@@ -1,0 +1,817 @@
+/*
+ * What comes in on an HTTP/2 connection: heads, interim answers, bodies, trailers, how a stream may
+ * end, pausing one beside its neighbours, resets, cancelling, deadlines.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "support/h2_rig.h"
+#include "support/shifted_clock.h"
+
+#define OK ":status: 200"
+#define HOUR_NS INT64_C(3600000000000)
+
+static int set_up(void **state)
+{
+    h2_rig *rig = malloc(sizeof *rig);
+    if (rig == NULL)
+        return -1;
+    shifted_clock_set(0);
+    h2_rig_init(rig, FAKE_PLAIN, 16384);
+    h2_rig_open(rig, FAKE_PLAIN);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    shifted_clock_set(0);
+    h2_rig_finish(*state);
+    free(*state);
+    return 0;
+}
+
+/* `count` calls under way. */
+static h2_rig_call *begin(h2_rig *rig, unsigned count)
+{
+    h2_rig_open(rig, FAKE_PLAIN);
+    for (unsigned i = 0; i < count; i++)
+        h2_rig_get(rig, i);
+    h2_rig_run(rig);
+    return rig->calls[0];
+}
+
+/* The connection serves one more call. */
+static void expect_alive(h2_rig *rig)
+{
+    assert_non_null(rig->conn);
+    unsigned i = 0;
+    while (rig->calls[i] != NULL && rig->calls[i]->is_active)
+        i++;
+    h2_rig_get(rig, i);
+    h2_rig_run(rig);
+    h2_put_headers(&rig->say, rig->peer.last_id, H2_END_STREAM, OK);
+    h2_rig_say(rig);
+    assert_string_equal(rig->calls[i]->log, "head 200;done;");
+}
+
+/* --- Heads ------------------------------------------------------------------------------------ */
+
+static void test_head_and_fields(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 404\nserver: a b\nempty:\nx: 1\nx: 2");
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 404 server=a b empty= x=1 x=2;done;");
+    assert_int_equal(c->framing, HH_FRAMING_NONE);
+    assert_true(c->call.first_byte_ns != 0 && c->call.received_bytes > 0);
+    expect_alive(rig);
+}
+
+static void test_head_in_many_frames(void **state)
+{
+    h2_rig *rig = *state;
+    for (size_t part = 1; part < 8; part++) {
+        h2_rig_call *c = begin(rig, 1);
+        hh_bytes block;
+        hh__bytes_init(&block, SIZE_MAX);
+        h2_put_fields(&block, OK "\na: b");
+        unsigned type = H2_HEADERS;
+        size_t at = 0, step = block.length / 15 + part;
+        for (; at < block.length; at += step, type = H2_CONTINUATION) {
+            size_t left = block.length - at;
+            unsigned flags = left <= step ? H2_END_HEADERS : 0;
+            if (type == H2_HEADERS)
+                flags |= H2_END_STREAM;
+            h2_put_frame(&rig->say, type, flags, 1,
+                         (hh_slice){block.data + at, left < step ? left : step});
+        }
+        h2_rig_say(rig);
+        assert_string_equal(c->log, "head 200 a=b;done;");
+        hh__bytes_finish(&block);
+    }
+}
+
+/* RFC 9113 §6.2: padding, and a priority that nobody heeds any more. */
+static void test_head_padded_with_priority(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    hh_bytes frame;
+    hh__bytes_init(&frame, SIZE_MAX);
+    hh__bytes_append(&frame, "\x03\x00\x00\x00\x00\x10", 6);
+    h2_put_fields(&frame, OK "\na: b");
+    hh__bytes_append(&frame, "\0\0\0", 3);
+    h2_put_frame(&rig->say, H2_HEADERS,
+                 H2_END_HEADERS | H2_END_STREAM | H2_PADDED | H2_WITH_PRIORITY, 1,
+                 hh__bytes_slice(&frame));
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 200 a=b;done;");
+    hh__bytes_finish(&frame);
+}
+
+static void test_interim_answers(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    h2_put_headers(&rig->say, 1, 0, ":status: 103\nlink: </a>");
+    h2_put_headers(&rig->say, 1, 0, ":status: 102");
+    h2_put_headers(&rig->say, 1, 0, ":status: 100"); /* RFC 9110 §15.2: also unasked */
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, OK);
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "1xx 103 link=</a>;1xx 102;1xx 100;head 200;done;");
+    expect_alive(rig);
+}
+
+/* --- Bodies ----------------------------------------------------------------------------------- */
+
+static void test_body_and_length(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    h2_put_headers(&rig->say, 1, 0, OK "\ncontent-length: 11");
+    h2_put_data(&rig->say, 1, 0, "hello");
+    h2_put_data(&rig->say, 1, H2_END_STREAM, " world");
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 200 content-length=11;body 11 hello world;done;");
+    assert_int_equal(c->framing, HH_FRAMING_LENGTH);
+    assert_int_equal(c->content_length, 11);
+    assert_int_equal(c->call.body_bytes, 11);
+}
+
+/* Each way in which END_STREAM may come. */
+static void test_ends_of_a_stream(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 5; i++) {
+        h2_rig_call *c = begin(rig, 1);
+        h2_put_headers(&rig->say, 1, 0, OK);
+        h2_put_data(&rig->say, 1, i == 0 ? H2_END_STREAM : 0, "abc");
+        if (i == 1)
+            h2_put_data(&rig->say, 1, H2_END_STREAM, "");
+        else if (i == 2)
+            h2_put_padded_data(&rig->say, 1, H2_END_STREAM, "", 200);
+        else if (i == 3)
+            h2_put_headers(&rig->say, 1, H2_END_STREAM, "checksum: 1\nb: c");
+        else if (i == 4)
+            h2_put_headers(&rig->say, 1, H2_END_STREAM, "");
+        h2_rig_say(rig);
+        assert_string_equal(c->log, i == 3 ? "head 200;body 3 abc;done checksum=1 b=c;"
+                                           : "head 200;body 3 abc;done;");
+        assert_int_equal(c->framing, HH_FRAMING_CHUNKED);
+        expect_alive(rig);
+    }
+}
+
+/* RFC 9110 §6.4.1, RFC 9113 §8.1.1: lengths of answers without a body say nothing. */
+static void test_answers_without_a_body(void **state)
+{
+    static const char *const heads[] = {":status: 200\ncontent-length: 500", ":status: 204",
+                                        ":status: 304\ncontent-length: 10",
+                                        ":status: 200\ncontent-length: 0"};
+    h2_rig *rig = *state;
+    for (size_t i = 0; i < 2 * HH_COUNT_OF(heads); i++) {
+        h2_rig_open(rig, FAKE_PLAIN);
+        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        if (i / 2 == 0) {
+            h2_rig_set_head(c, "HEAD / HTTP/1.1\r\nHost: peer\r\n\r\n");
+            c->call.request_kind = HH_REQUEST_HEAD;
+        }
+        h2_rig_start(rig, 0);
+        h2_rig_run(rig);
+        h2_put_headers(&rig->say, 1, i % 2 == 0 ? H2_END_STREAM : 0, heads[i / 2]);
+        if (i % 2 == 1)
+            h2_put_data(&rig->say, 1, H2_END_STREAM, "");
+        h2_rig_say(rig);
+        assert_int_equal(c->counts[H2_RIG_HEAD], 1);
+        assert_int_equal(c->counts[H2_RIG_DONE], 1);
+        assert_int_equal(c->body_bytes, 0);
+        expect_alive(rig);
+    }
+}
+
+/* Far more than both windows: credit comes back, in few frames, padding included. */
+static void test_large_bodies(void **state)
+{
+    enum { CHUNK = 40000, TOTAL = 24000000 };
+    h2_rig *rig = *state;
+    begin(rig, 2);
+    uint32_t frames = rig->peer.frames;
+    for (uint32_t id = 1; id <= 3; id += 2)
+        h2_put_headers(&rig->say, id, 0, OK);
+    h2_rig_say(rig);
+    for (uint64_t at = 0; at < TOTAL; at += CHUNK) {
+        for (uint32_t id = 1; id <= 3; id += 2) {
+            assert_true(h2_peer_may_send(&rig->peer, id) >= CHUNK + 256);
+            h2_put_pattern(&rig->say, id, 0, at, CHUNK);
+            h2_put_padded_data(&rig->say, id, 0, "", 255);
+        }
+        h2_rig_say(rig);
+        shifted_clock_advance(1000000000); /* what has no bytes of a body is allowed in time */
+    }
+    for (uint32_t id = 1; id <= 3; id += 2)
+        h2_put_data(&rig->say, id, H2_END_STREAM, "");
+    h2_rig_say(rig);
+    uint32_t sum = h2_pattern_sum(TOTAL);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(rig->calls[i]->body_bytes, TOTAL);
+        assert_int_equal(rig->calls[i]->body_sum, sum);
+        assert_int_equal(rig->calls[i]->counts[H2_RIG_DONE], 1);
+    }
+    /* 48 MB at half a window each: some 100 for the streams, a few for the connection. */
+    assert_in_range(rig->peer.frames - frames, 4, 400);
+}
+
+/* Windows grow on a path that needs it: both ends see the same number. */
+static void test_windows_grow(void **state)
+{
+    h2_rig *rig = *state;
+    shifted_clock_freeze();
+    shifted_clock_advance(HOUR_NS);
+    assert_int_equal(h2_rig_connect(rig, FAKE_PLAIN), HH_OK);
+    h2_rig_get(rig, 0);
+    h2_rig_run(rig);
+    shifted_clock_advance(100000000); /* the round trip */
+    h2_put_settings(&rig->say);
+    h2_put_settings_ack(&rig->say);
+    h2_put_headers(&rig->say, 1, 0, OK);
+    h2_rig_say(rig);
+    int64_t most = 0;
+    uint64_t at = 0;
+    for (int i = 0; i < 100; i++) {
+        int64_t may = h2_peer_may_send(&rig->peer, 1);
+        most = may > most ? may : most;
+        size_t chunk = may < 600000 ? (size_t)may : 600000;
+        h2_put_pattern(&rig->say, 1, 0, at, chunk);
+        at += chunk;
+        h2_rig_say(rig);
+        shifted_clock_advance(10000000);
+    }
+    assert_in_range(most, 2 * HH_H2_WINDOW_BYTES, HH_H2_WINDOW_MAX_BYTES);
+    assert_true(rig->peer.allowance <= HH_H2_CONN_WINDOW_MAX_BYTES);
+    assert_int_equal(rig->calls[0]->body_bytes, at);
+}
+
+/* RFC 9113 §6.1: padding counts, and comes back though no call takes it. */
+static void test_padding_is_credited(void **state)
+{
+    h2_rig *rig = *state;
+    begin(rig, 1);
+    h2_put_headers(&rig->say, 1, 0, OK);
+    h2_rig_say(rig);
+    for (int i = 0; i < 30000; i++) { /* 7.7 MB of padding, seven stream windows */
+        assert_true(h2_peer_may_send(&rig->peer, 1) >= 257);
+        h2_put_padded_data(&rig->say, 1, 0, "x", 255);
+        if (i % 100 == 99)
+            h2_rig_say(rig);
+    }
+    h2_put_data(&rig->say, 1, H2_END_STREAM, "");
+    h2_rig_say(rig);
+    assert_int_equal(rig->calls[0]->body_bytes, 30000);
+    assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+}
+
+/* Shares of received buffers that the caller keeps stay what they are. */
+static void test_buffers_that_are_kept(void **state)
+{
+    h2_rig *rig = *state;
+    rig->holds_buffers = true;
+    begin(rig, 2);
+    for (int i = 0; i < 20; i++) {
+        if (i < 2)
+            h2_put_headers(&rig->say, (uint32_t)(2 * i + 1), 0, OK);
+        else
+            h2_put_pattern(&rig->say, (uint32_t)(i % 2 * 2 + 1), i < 18 ? 0 : H2_END_STREAM,
+                           (uint64_t)(i / 2 - 1) * 3000, 3000);
+        h2_rig_say(rig);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(rig->calls[i]->body_sum, h2_pattern_sum(27000));
+        assert_int_equal(rig->calls[i]->counts[H2_RIG_DONE], 1);
+    }
+    rig->holds_buffers = false;
+}
+
+/* --- Pausing ---------------------------------------------------------------------------------- */
+
+/* A stream that is not read holds its window's worth; its neighbour takes all it wants. */
+static void test_paused_stream_beside_another(void **state)
+{
+    enum { CHUNK = 100000, TOTAL = 20000000 };
+    h2_rig *rig = *state;
+    begin(rig, 2);
+    rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    for (uint32_t id = 1; id <= 3; id += 2)
+        h2_put_headers(&rig->say, id, 0, OK);
+    h2_put_pattern(&rig->say, 1, 0, 0, HH_H2_WINDOW_BYTES);
+    h2_rig_say(rig);
+    assert_int_equal(rig->env.held_bytes, HH_H2_WINDOW_BYTES);
+    assert_int_equal(h2_peer_may_send(&rig->peer, 1), 0);
+    for (uint64_t at = 0; at < TOTAL; at += CHUNK) {
+        assert_true(h2_peer_may_send(&rig->peer, 3) >= CHUNK);
+        h2_put_pattern(&rig->say, 3, at + CHUNK == TOTAL ? H2_END_STREAM : 0, at, CHUNK);
+        h2_rig_say(rig);
+    }
+    assert_int_equal(rig->calls[1]->body_sum, h2_pattern_sum(TOTAL));
+    assert_int_equal(rig->calls[1]->counts[H2_RIG_DONE], 1);
+    assert_string_equal(rig->calls[0]->log, "head 200;");
+    h2_rig_resume(rig, 0);
+    h2_rig_run(rig);
+    assert_int_equal(rig->env.held_bytes, 0);
+    assert_int_equal(rig->calls[0]->body_sum, h2_pattern_sum(HH_H2_WINDOW_BYTES));
+    assert_true(h2_peer_may_send(&rig->peer, 1) >= HH_H2_WINDOW_BYTES / 2);
+    h2_put_data(&rig->say, 1, H2_END_STREAM, "");
+    h2_rig_say(rig);
+    assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+}
+
+/* Everything has come while it was paused: body, trailers, the end; then it is told in order, also
+ * when each piece pauses anew. */
+static void test_end_waits_for_resume(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 4; i++) {
+        h2_rig_call *c = begin(rig, 1);
+        c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        if (i >= 2)
+            c->acts[H2_RIG_BODY] = H2_RIG_PAUSE;
+        h2_put_headers(&rig->say, 1, 0, OK);
+        h2_put_data(&rig->say, 1, 0, "abc");
+        h2_put_data(&rig->say, 1, i % 2 == 0 ? H2_END_STREAM : 0, "def");
+        if (i % 2 == 1)
+            h2_put_headers(&rig->say, 1, H2_END_STREAM, "t: v");
+        h2_rig_say(rig);
+        assert_string_equal(c->log, "head 200;");
+        assert_int_equal(rig->free_count, 0);
+        for (int k = 0; k < 10 && c->is_active; k++) {
+            h2_rig_resume(rig, 0);
+            h2_rig_run(rig);
+        }
+        assert_string_equal(c->log, i % 2 == 0 ? "head 200;body 6 abcdef;done;"
+                                               : "head 200;body 6 abcdef;done t=v;");
+        expect_alive(rig);
+    }
+}
+
+/* An answer without a body that was paused at its head. */
+static void test_pause_at_the_head_only(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 204");
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 204;");
+    h2_rig_resume(rig, 0);
+    h2_rig_run(rig);
+    assert_string_equal(c->log, "head 204;done;");
+}
+
+/* Beyond the client's budget the connection's window isn't given back either, and comes back whole
+ * when what was held is taken or dropped. */
+static void test_budget_of_held_bytes(void **state)
+{
+    enum { STREAMS = 80 };
+    h2_rig *rig = *state;
+    for (int round = 0; round < 2; round++) {
+        begin(rig, STREAMS);
+        for (unsigned i = 0; i < STREAMS; i++) {
+            rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+            h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
+        }
+        h2_rig_say(rig);
+        uint64_t sent = 0;
+        for (unsigned i = 0; i < STREAMS; i++) {
+            int64_t may = h2_peer_may_send(&rig->peer, 2 * i + 1);
+            h2_put_pattern(&rig->say, 2 * i + 1, 0, 0, (size_t)may);
+            h2_rig_say(rig);
+            sent += (uint64_t)may;
+        }
+        assert_int_equal(rig->env.held_bytes, sent);
+        assert_in_range(sent, HH_H2_HELD_MAX_BYTES,
+                        HH_H2_HELD_MAX_BYTES + HH_H2_CONN_WINDOW_MAX_BYTES);
+        assert_true(rig->peer.allowance < HH_H2_WINDOW_BYTES);
+        for (unsigned i = 0; i < STREAMS; i++) {
+            if (round == 0)
+                h2_rig_resume(rig, i);
+            else
+                h2_rig_cancel(rig, i);
+        }
+        h2_rig_run(rig);
+        assert_int_equal(rig->env.held_bytes, 0);
+        assert_true(rig->peer.allowance > HH_H2_CONN_WINDOW_BYTES / 2 - 1);
+        if (round == 1)
+            expect_alive(rig);
+    }
+}
+
+/* A paused call that the peer resets, or whose connection ends, fails once. */
+static void test_paused_stream_fails(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 3; i++) {
+        h2_rig_call *c = begin(rig, 1);
+        c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        h2_put_headers(&rig->say, 1, 0, OK);
+        h2_put_data(&rig->say, 1, 0, "abc");
+        if (i == 0)
+            h2_put_reset(&rig->say, 1, H2_INTERNAL_ERROR);
+        h2_rig_say(rig);
+        if (i == 1)
+            fake_stream_end(&rig->fake, FAKE_EOF);
+        else if (i == 2)
+            fake_stream_end(&rig->fake, FAKE_ERROR);
+        h2_rig_run(rig);
+        assert_false(c->is_active);
+        assert_int_equal(c->error.processed, HH_PROCESSED_YES);
+        assert_int_equal(c->error.code, i == 0   ? HH_ERR_STREAM_RESET
+                                        : i == 1 ? HH_ERR_TRUNCATED
+                                                 : HH_ERR_RECEIVE);
+        assert_int_equal(rig->env.held_bytes, 0);
+    }
+}
+
+/* --- Resets ----------------------------------------------------------------------------------- */
+
+static void test_resets_by_the_peer(void **state)
+{
+    static const uint32_t codes[] = {
+        H2_NO_ERROR, H2_PROTOCOL_ERROR,    H2_INTERNAL_ERROR,          H2_REFUSED_STREAM,
+        H2_CANCEL,   H2_ENHANCE_YOUR_CALM, 13 /* HTTP_1_1_REQUIRED */, 0xdeadbeef};
+    h2_rig *rig = *state;
+    for (size_t i = 0; i < 2 * HH_COUNT_OF(codes); i++) {
+        uint32_t code = codes[i / 2];
+        bool has_begun = i % 2 == 1;
+        begin(rig, 2);
+        if (has_begun) {
+            h2_put_headers(&rig->say, 1, 0, OK);
+            h2_put_data(&rig->say, 1, 0, "abc");
+        }
+        h2_put_reset(&rig->say, 1, code);
+        h2_rig_say(rig);
+        const hh_error *error = &rig->calls[0]->error;
+        bool is_refused = code == H2_REFUSED_STREAM && !has_begun;
+        if (code != H2_REFUSED_STREAM || !has_begun) {
+            assert_int_equal(error->code, is_refused ? HH_ERR_REFUSED : HH_ERR_STREAM_RESET);
+            assert_int_equal(error->processed, is_refused  ? HH_PROCESSED_NO
+                                               : has_begun ? HH_PROCESSED_YES
+                                                           : HH_PROCESSED_MAYBE);
+            assert_int_equal(error->http2_error, code);
+        }
+        assert_non_null(strstr(error->message, "peer:80"));
+        assert_int_equal(rig->free_count, 1);
+        assert_true(rig->calls[1]->is_active);
+        assert_null(strstr(h2_rig_wrote(rig), "RST_STREAM"));
+        expect_alive(rig);
+    }
+}
+
+/* RFC 9113 §8.7: REFUSED_STREAM says that nothing was processed. After an answer has begun that is
+ * a lie, and must not lead to a second request. */
+static void test_refused_after_the_head(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    h2_put_headers(&rig->say, 1, 0, OK);
+    h2_put_reset(&rig->say, 1, H2_REFUSED_STREAM);
+    h2_rig_say(rig);
+    assert_int_equal(c->error.code, HH_ERR_STREAM_RESET);
+    assert_int_equal(c->error.processed, HH_PROCESSED_YES);
+}
+
+/* A reset behind the complete answer is about the request only (RFC 9113 §8.1). */
+static void test_reset_after_the_end(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, OK);
+    h2_put_reset(&rig->say, 1, H2_NO_ERROR);
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 200;done;");
+    expect_alive(rig);
+}
+
+/* --- Cancelling ------------------------------------------------------------------------------- */
+
+/* In every state; what was on its way is accepted, and gives its credit back. */
+static void test_cancel_in_every_state(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 7; i++) {
+        begin(rig, 2);
+        if (i >= 1)
+            h2_put_headers(&rig->say, 1, 0, ":status: 103");
+        if (i == 5)
+            rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        if (i >= 2)
+            h2_put_headers(&rig->say, 1, 0, OK);
+        if (i >= 3)
+            h2_put_data(&rig->say, 1, i == 5 ? H2_END_STREAM : 0, "abc");
+        if (i == 6)
+            rig->fake.write_room = 0;
+        h2_rig_say(rig);
+        h2_rig_cancel(rig, 0);
+        assert_int_equal(rig->free_count, 1);
+        fake_stream_allow(&rig->fake, SIZE_MAX);
+        if (i == 5) /* it had ended: nothing to reset */
+            assert_null(strstr(h2_rig_writes(rig), "RST_STREAM"));
+        else
+            assert_non_null(strstr(h2_rig_writes(rig), "RST_STREAM 1 8;"));
+        if (i < 2)
+            h2_put_headers(&rig->say, 1, 0, OK);
+        if (i < 5)
+            h2_put_pattern(&rig->say, 1, H2_END_STREAM, 0, 500000);
+        h2_put_headers(&rig->say, 3, H2_END_STREAM, OK);
+        h2_rig_say(rig);
+        assert_string_equal(rig->calls[1]->log, "head 200;done;");
+        expect_alive(rig);
+    }
+}
+
+/* Data for cancelled streams must not use up the connection's window. */
+static void test_cancelled_streams_return_credit(void **state)
+{
+    h2_rig *rig = *state;
+    begin(rig, 1);
+    for (uint32_t i = 0; i < 60; i++) {
+        h2_rig_cancel(rig, 0);
+        assert_true(h2_peer_may_send(&rig->peer, 2 * i + 1) >= HH_H2_WINDOW_BYTES);
+        h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
+        h2_put_pattern(&rig->say, 2 * i + 1, H2_END_STREAM, 0, HH_H2_WINDOW_BYTES);
+        h2_rig_say(rig);
+        h2_rig_get(rig, 0);
+        h2_rig_run(rig);
+    }
+    assert_true(rig->peer.allowance > HH_H2_CONN_WINDOW_BYTES / 2);
+}
+
+static void test_cancel_before_anything_left(void **state)
+{
+    h2_rig *rig = *state;
+    begin(rig, 1);
+    (void)h2_rig_wrote(rig);
+    h2_rig_get(rig, 1);
+    h2_rig_cancel(rig, 1); /* it waited for the step's one write */
+    assert_int_equal(rig->free_count, 1);
+    assert_string_equal(h2_rig_writes(rig), "");
+    expect_alive(rig);
+}
+
+/* Inside each report: the call itself, its neighbour, and the connection; and new calls. */
+static void test_act_inside_reports(void **state)
+{
+    static const h2_rig_act acts[] = {H2_RIG_CANCEL, H2_RIG_CLOSE, H2_RIG_START, H2_RIG_RESUME};
+    h2_rig *rig = *state;
+    for (unsigned i = 0; i < 2 * HH_COUNT_OF(acts) * 2 * H2_RIG_REPORTS; i++) {
+        h2_rig_act act = acts[i / 2 % HH_COUNT_OF(acts)];
+        h2_rig_report report = (h2_rig_report)(i / 2 / HH_COUNT_OF(acts) % H2_RIG_REPORTS);
+        h2_rig_open(rig, FAKE_PLAIN);
+        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        h2_rig_call_at(rig, 1);
+        h2_rig_call_at(rig, 2);
+        c->acts[report] = act;
+        c->target = act == H2_RIG_START ? 2 : i % 2;
+        c->push = hh_slice_of("pushed");
+        c->call.body_kind = report == H2_RIG_WANT ? HH_BODY_PUSHED : HH_BODY_NONE;
+        rig->split = i / 2 / HH_COUNT_OF(acts) / H2_RIG_REPORTS == 0 ? 0 : 1;
+        h2_rig_start(rig, 0);
+        h2_rig_start(rig, 1);
+        h2_rig_run(rig);
+        h2_put_headers(&rig->say, 1, 0, ":status: 103");
+        h2_put_headers(&rig->say, 1, 0, OK);
+        h2_put_headers(&rig->say, 3, 0, OK);
+        h2_put_data(&rig->say, 1, 0, "abc");
+        h2_put_data(&rig->say, 3, 0, "def");
+        if (report == H2_RIG_FAILED)
+            h2_put_reset(&rig->say, 1, H2_INTERNAL_ERROR);
+        else
+            h2_put_headers(&rig->say, 1, H2_END_STREAM, "t: v");
+        h2_put_data(&rig->say, 3, H2_END_STREAM, "ghi");
+        if (rig->conn != NULL)
+            h2_rig_say(rig);
+        else
+            hh__bytes_clear(&rig->say);
+        assert_true(c->counts[report] >= 1);
+        if (act == H2_RIG_CLOSE) {
+            assert_null(rig->conn);
+        } else {
+            assert_true(!c->is_active || report == H2_RIG_WANT);
+            if (act != H2_RIG_CANCEL || i % 2 == 0)
+                assert_string_equal(rig->calls[1]->log, "head 200;body 6 defghi;done;");
+            if (act == H2_RIG_START) {
+                h2_put_headers(&rig->say, (uint32_t)rig->calls[2]->call.stream_id, H2_END_STREAM,
+                               OK);
+                h2_rig_say(rig);
+                assert_string_equal(rig->calls[2]->log, "head 200;done;");
+            }
+        }
+        rig->split = 0;
+    }
+}
+
+/* The same call's memory again, from within its own end. */
+static void test_restart_inside_done(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin(rig, 1);
+    c->acts[H2_RIG_DONE] = H2_RIG_START;
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 201");
+    h2_rig_say(rig);
+    assert_true(c->is_active);
+    assert_int_equal(c->call.stream_id, 3);
+    h2_put_headers(&rig->say, 3, H2_END_STREAM, ":status: 202");
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 202;done;");
+    assert_int_equal(rig->conn->served, 2);
+}
+
+/* --- Deadlines -------------------------------------------------------------------------------- */
+
+static h2_rig_call *begin_timed(h2_rig *rig, hh_body_kind kind)
+{
+    h2_rig_open(rig, FAKE_PLAIN);
+    h2_rig_get(rig, 0);
+    h2_rig_run(rig);
+    h2_rig_call *c = h2_rig_call_at(rig, 1);
+    c->call.read_timeout_ns = c->call.write_timeout_ns = HOUR_NS;
+    c->call.body_kind = kind;
+    c->call.body = hh_slice_of(kind == HH_BODY_MEMORY ? "hello" : "");
+    return c;
+}
+
+/* Progress of a stream is its own: while the neighbour's goes on it is given up, and reset. */
+static void test_read_deadline(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 3; i++) {
+        h2_rig_call *c = begin_timed(rig, HH_BODY_NONE);
+        h2_rig_start(rig, 1);
+        h2_rig_run(rig);
+        shifted_clock_set(-2 * HOUR_NS);
+        if (i == 0) {
+            h2_rig_cancel(rig, 1);
+            h2_rig_start(rig, 1);
+            h2_rig_step(rig);
+        } else {
+            h2_put_headers(&rig->say, 3, 0, OK);
+            if (i == 2)
+                h2_put_data(&rig->say, 3, 0, "hel");
+            h2_rig_feed(rig);
+            h2_rig_step(rig);
+        }
+        shifted_clock_set(0);
+        h2_put_headers(&rig->say, 1, 0, ":status: 103");
+        h2_rig_feed(rig);
+        h2_rig_wait(rig, 1);
+        assert_int_equal(c->error.code, HH_ERR_TIMEOUT_READ);
+        assert_int_equal(c->error.phase, i == 0 ? HH_PHASE_HEADERS : HH_PHASE_BODY);
+        assert_int_equal(c->error.processed, i == 0 ? HH_PROCESSED_MAYBE : HH_PROCESSED_YES);
+        const char *wrote = h2_rig_writes(rig);
+        assert_non_null(strstr(wrote, i == 0 ? "RST_STREAM 5 8;" : "RST_STREAM 3 8;"));
+        assert_true(rig->conn != NULL && rig->calls[0]->is_active);
+        expect_alive(rig);
+    }
+}
+
+/* Nothing at all has come in that time: the connection takes no new calls, and ends with its last.
+ */
+static void test_read_deadline_in_silence(void **state)
+{
+    h2_rig *rig = *state;
+    begin_timed(rig, HH_BODY_NONE);
+    h2_rig_close(rig, HH_CLOSE_ABORT);
+    h2_rig_open(rig, FAKE_PLAIN);
+    shifted_clock_set(-2 * HOUR_NS);
+    h2_put_ping(&rig->say, 0, "01234567"); /* the last that came */
+    h2_rig_say(rig);
+    h2_rig_call *c = h2_rig_call_at(rig, 1);
+    c->call.read_timeout_ns = HOUR_NS;
+    h2_rig_start(rig, 1);
+    h2_rig_get(rig, 0);
+    shifted_clock_set(0);
+    h2_rig_wait(rig, 1);
+    assert_int_equal(c->error.code, HH_ERR_TIMEOUT_READ);
+    assert_int_equal(rig->conn->capacity, 0);
+    assert_true(rig->calls[0]->is_active);
+    h2_rig_run(rig);
+    h2_put_headers(&rig->say, (uint32_t)rig->calls[0]->call.stream_id, H2_END_STREAM, OK);
+    h2_rig_say(rig);
+    assert_string_equal(rig->calls[0]->log, "head 200;done;");
+    assert_null(rig->conn);
+}
+
+/* What has come is looked at before the clock is. */
+static void test_data_beats_the_deadline(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_open(rig, FAKE_PLAIN);
+    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    c->call.read_timeout_ns = HOUR_NS;
+    shifted_clock_set(-2 * HOUR_NS);
+    h2_rig_start(rig, 0); /* leaves at once: it is the first */
+    assert_int_equal(c->call.stream_id, 1);
+    shifted_clock_set(0);
+    h2_put_headers(&rig->say, 1, H2_END_STREAM, OK);
+    h2_rig_say(rig);
+    assert_string_equal(c->log, "head 200;done;");
+}
+
+static void test_write_deadline(void **state)
+{
+    h2_rig *rig = *state;
+    for (int i = 0; i < 2; i++) {
+        h2_rig_call *c = begin_timed(rig, HH_BODY_MEMORY);
+        h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 0);
+        h2_rig_say(rig);
+        if (i == 0)
+            rig->fake.write_room = 0; /* nothing at all; else its head alone */
+        shifted_clock_set(-2 * HOUR_NS);
+        h2_rig_start(rig, 1);
+        h2_rig_step(rig);
+        shifted_clock_set(0);
+        h2_rig_wait(rig, 1);
+        assert_int_equal(c->error.code, HH_ERR_TIMEOUT_WRITE);
+        assert_int_equal(c->error.phase, HH_PHASE_SEND);
+        if (i == 1)
+            assert_int_equal(c->error.processed, HH_PROCESSED_MAYBE);
+    }
+}
+
+/* A body the caller hasn't given, and an answer it doesn't read, are nobody else's delay. */
+static void test_no_deadline_for_the_caller(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin_timed(rig, HH_BODY_PUSHED);
+    shifted_clock_set(-2 * HOUR_NS);
+    h2_rig_start(rig, 1);
+    h2_rig_step(rig);
+    h2_rig_step(rig);
+    shifted_clock_set(0);
+    h2_rig_run(rig);
+    assert_true(c->is_active);
+
+    c = begin_timed(rig, HH_BODY_NONE);
+    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    h2_rig_start(rig, 1);
+    h2_rig_run(rig);
+    shifted_clock_set(-2 * HOUR_NS);
+    h2_put_headers(&rig->say, 3, 0, OK);
+    h2_put_data(&rig->say, 3, 0, "abc");
+    h2_rig_feed(rig);
+    h2_rig_step(rig);
+    shifted_clock_set(0);
+    h2_rig_run(rig);
+    assert_true(c->is_active);
+    assert_string_equal(c->log, "head 200;");
+    shifted_clock_set(-2 * HOUR_NS);
+    h2_rig_resume(rig, 1);
+    h2_rig_step(rig);
+    shifted_clock_set(0);
+    h2_rig_wait(rig, 1);
+    assert_int_equal(c->error.code, HH_ERR_TIMEOUT_READ);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_head_and_fields, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_in_many_frames, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_padded_with_priority, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interim_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_and_length, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ends_of_a_stream, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_without_a_body, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_bodies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_windows_grow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_padding_is_credited, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_buffers_that_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_paused_stream_beside_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_end_waits_for_resume, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pause_at_the_head_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_budget_of_held_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_paused_stream_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_resets_by_the_peer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_after_the_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_after_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_in_every_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancelled_streams_return_credit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_before_anything_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_restart_inside_done, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_deadline_in_silence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_data_beats_the_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_write_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_deadline_for_the_caller, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
