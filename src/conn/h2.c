@@ -318,7 +318,7 @@ static void free_slot(hh_h2 *h2)
     if (h2->is_dying)
         return;
     if (h2->state == HH_H2_DRAINING && is_idle(h2))
-        spend(h2, HH_OK);
+        spend(h2, h2->failure);
     else if (h2->state != HH_H2_CLOSED)
         h2->conn.keeper_ops->on_free(&h2->conn);
 }
@@ -443,33 +443,76 @@ static void fail_calls(hh_h2 *h2)
     }
 }
 
-/* Says why, as far as the peer listens, fails every call, and is spent. */
-static void die(hh_h2 *h2)
+void hh__h2_fail_ended(hh_h2_stream *s)
 {
-    hh_status why = h2->failure;
-    h2->is_dying = true;
-    fail_calls(h2);
-    if (h2->state == HH_H2_OPEN) {
-        hh__h2_set_state(h2, HH_H2_DRAINING);
-        h2->conn.keeper_ops->on_capacity(&h2->conn);
+    hh_error error;
+    describe_end(s->h2, s, &error);
+    hh__h2_fail(s, &error, NGHTTP2_CANCEL);
+}
+
+/* An answer that is here, whole or in part, reaches its call however slow that is. */
+static bool outlives(const hh_h2_stream *s)
+{
+    return s->failure == NULL && (s->receive == HH_H2_RECEIVE_ENDED || s->held_first != NULL);
+}
+
+/* Fails the calls that have nothing more to come. Reports may cancel others: so the list turns, and
+ * each stream is met once. */
+static void fail_open(hh_h2 *h2)
+{
+    size_t left = 0;
+    for (hh_link *link = hh__list_first(&h2->open); link != NULL;
+         link = hh__list_next(&h2->open, link))
+        left++;
+    hh_link *link;
+    for (; left > 0 && (link = hh__list_pop_front(&h2->open)) != NULL; left--) {
+        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
+        hh__list_push_back(&h2->open, link);
+        if (s->failure != NULL) {
+            hh_error error = *s->failure;
+            hh__h2_fail(s, &error, NGHTTP2_CANCEL);
+        } else if (!outlives(s)) {
+            hh__h2_fail_ended(s);
+        }
     }
+}
+
+static void fail_waiting(hh_h2 *h2)
+{
+    hh_link *link;
+    while ((link = hh__list_first(&h2->waiting)) != NULL)
+        hh__h2_fail_ended(HH_CONTAINER_OF(link, hh_h2_stream, link));
+}
+
+/* Says why, as far as the peer listens, and hangs up. */
+static void hang_up(hh_h2 *h2)
+{
     if (h2->fault != 0) {
         (void)nghttp2_session_terminate_session(h2->session, h2->fault);
         hh__h2_flush(h2);
     }
-    hh_link *link;
-    while ((link = hh__list_first(&h2->open)) != NULL ||
-           (link = hh__list_first(&h2->waiting)) != NULL) {
-        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
-        hh_error error;
-        if (s->failure != NULL)
-            error = *s->failure;
-        else
-            describe_end(h2, s, &error);
-        hh__h2_fail(s, &error, NGHTTP2_CANCEL);
+    h2->is_mute = true;
+    hh__h2_drop_pieces(h2);
+    hh__stream_close(h2->stream, HH_CLOSE_ABORT);
+    h2->stream = NULL;
+}
+
+/* The connection has failed: its calls fail with it, and the last one spends it. */
+static void die(hh_h2 *h2)
+{
+    h2->is_dying = true;
+    if (h2->state == HH_H2_OPEN) {
+        hh__h2_set_state(h2, HH_H2_DRAINING);
+        h2->conn.keeper_ops->on_capacity(&h2->conn);
     }
-    if (h2->state != HH_H2_CLOSED)
-        spend(h2, why);
+    if (h2->stream != NULL)
+        hang_up(h2);
+    fail_calls(h2);
+    fail_open(h2);
+    fail_waiting(h2);
+    h2->is_dying = false;
+    if (h2->state != HH_H2_CLOSED && is_idle(h2))
+        spend(h2, h2->failure);
 }
 
 void hh__h2_settle(hh_h2 *h2)

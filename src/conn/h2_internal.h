@@ -197,7 +197,9 @@ bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s);
 void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers);
 /* The call is over; the stream is reset with `reset`, unless it has ended. */
 void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset);
-/* The same from a place that must not report; without memory for the error it is that. */
+/* The call is over because its connection is. */
+void hh__h2_fail_ended(hh_h2_stream *s);
+/* As _fail, from a place that must not report; without memory for the error it is that. */
 void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error);
 /* No new calls any more: those that wait are refused. */
 void hh__h2_drain(hh_h2 *h2);

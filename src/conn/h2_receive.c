@@ -161,8 +161,12 @@ static bool report_body(hh_h2_stream *s, hh_slice data, hh_buf *buf)
 
 static void end_if_delivered(hh_h2_stream *s)
 {
-    if (s->receive == HH_H2_RECEIVE_ENDED && s->held_first == NULL && !s->is_paused)
+    if (s->held_first != NULL || s->is_paused)
+        return;
+    if (s->receive == HH_H2_RECEIVE_ENDED)
         hh__h2_complete(s, s->trailers);
+    else if (s->h2->failure != HH_OK)
+        hh__h2_fail_ended(s); /* what had come was worth waiting for */
 }
 
 void hh__h2_deliver(hh_h2_stream *s)
