@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from fixtures import closed_port, nginx, other_peer, peer  # noqa: E402, F401
+from fixtures import Http2Peer, closed_port, make_certificate, nginx, other_peer, peer  # noqa: E402, F401
 
 
 @dataclass
@@ -73,3 +74,20 @@ def hyperhttp() -> Command:
     if not binary.exists():
         pytest.fail(f"{binary} is missing: run make build, or set HYPERHTTP_BIN")
     return Command(binary.resolve())
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cert.pem, valid for localhost, and its key.pem."""
+    base = tmp_path_factory.mktemp("certificate")
+    make_certificate(base)
+    return base
+
+
+@pytest.fixture
+def http2_peer(certificate: Path) -> Iterator[Http2Peer]:
+    made = Http2Peer(certificate)
+    try:
+        yield made.start()
+    finally:
+        made.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,8 +16,9 @@ HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent / "support"):
     sys.path.insert(0, str(folder))
 
-from fixtures import closed_port, make_certificate, nginx, other_peer, peer  # noqa: E402, F401
+from fixtures import Http2Peer, closed_port, make_certificate, nginx, other_peer  # noqa: E402, F401
 from httpbin import Httpbin  # noqa: E402
+from peer import Peer  # noqa: E402
 
 # What documents and programs call their servers; the test server proves that it is each.
 PUBLIC_NAMES = ("httpbin.org", "example.com", "*.example.com", "example.org", "*.example.org")
@@ -31,6 +33,53 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("certificate")
     make_certificate(base, *PUBLIC_NAMES)
     return base
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_protocols: with `peer`, over HTTP/1.1 and HTTP/2")
+    config.addinivalue_line("markers", "only_http1: about what HTTP/1.1 alone has or does")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    find = metafunc.definition.get_closest_marker
+    if find("both_protocols") and not find("only_http1") and "peer" in metafunc.fixturenames:
+        metafunc.parametrize("peer_version", ["h1", "h2"], indirect=True)
+
+
+@pytest.fixture
+def peer_version(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "h1")
+
+
+@pytest.fixture
+def peer(
+    peer_version: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Peer | Http2Peer]:
+    """The scripted peer. Over HTTP/2, where a test is run so, its URLs are https, and every client,
+    those of other processes too, trusts its certificate."""
+    made = Peer()
+    if peer_version == "h2":
+        made = Http2Peer(certificate)
+        trust(made.ca, monkeypatch)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+def trust(ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hyperhttp._config import ConfiguredClient
+
+    genuine = ConfiguredClient.__init__
+
+    @functools.wraps(genuine)
+    def make(self: ConfiguredClient, **options: Any) -> None:
+        if options.get("verify", True) is True:
+            options["verify"] = ca
+        genuine(self, **options)
+
+    monkeypatch.setattr(ConfiguredClient, "__init__", make)
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import pytest
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 VERBS = ["get", "options", "head", "delete", "post", "put", "patch"]
 BODIED = ["post", "put", "patch", "delete"]
 

@@ -16,6 +16,8 @@ import uvloop
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [
     asyncio.new_event_loop,
     uvloop.new_event_loop,

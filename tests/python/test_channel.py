@@ -17,6 +17,8 @@ import hyperhttp
 from hyperhttp import _engine
 from hyperhttp._engine import PENDING, WANT_BODY
 
+pytestmark = pytest.mark.both_protocols
+
 ASK_REDIRECT = 1
 ASK_RESOLVE = 2
 
@@ -204,7 +206,7 @@ def test_trace(run, peer):
         assert {kind for kind, *_ in traces} == {"trace"}
         assert {what for _, what, _ in traces} == {"info", "request", "response"}
         heads = [text for _, what, text in traces if what == "request"]
-        assert heads[0].startswith("GET /ok HTTP/1.1\r\n")
+        assert heads[0].startswith("GET /ok HTTP/")
 
     with_client(run, body)
 
@@ -439,7 +441,10 @@ def test_a_harmless_signal_doesnt(peer):
 
         def send_signal():
             peer.wait_for(1)
-            os.kill(os.getpid(), signal.SIGUSR1)
+            # One that comes just before the wait has begun is seen when the next one ends it.
+            while not count:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                time.sleep(0.01)
 
         with hyperhttp.Session() as session:
             thread = threading.Thread(target=send_signal)
@@ -449,7 +454,7 @@ def test_a_harmless_signal_doesnt(peer):
             thread.join()
     finally:
         signal.signal(signal.SIGUSR1, old)
-    assert count == [1]
+    assert count
 
 
 def wait_for_child(child):

@@ -18,6 +18,8 @@ import pytest
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
@@ -139,6 +141,7 @@ def test_an_unclosed_client_warns_and_frees_its_descriptors(peer):
     asyncio.run(main())
 
 
+@pytest.mark.only_http1
 def test_a_forgotten_client_after_its_loop(peer):
     async def main():
         client = hyperhttp.Client()
@@ -150,6 +153,9 @@ def test_a_forgotten_client_after_its_loop(peer):
     with pytest.warns(ResourceWarning):
         del client
         gc.collect()
+    deadline = time.monotonic() + 60
+    while open_descriptors() != before and time.monotonic() < deadline:
+        time.sleep(0.001)  # the peer, which is in this process, has a descriptor to close, too
     assert open_descriptors() == before
 
 
@@ -266,9 +272,10 @@ def test_a_signal_whose_handler_returns_interrupts_nothing(peer):
     def disturb():
         peer.wait_for(1)
         for count in range(1, 4):
-            signal.pthread_kill(main_thread, signal.SIGUSR1)
+            # One that comes just before the wait has begun is seen when the next one ends it.
             while len(seen) < count:
-                time.sleep(0.001)
+                signal.pthread_kill(main_thread, signal.SIGUSR1)
+                time.sleep(0.01)
         peer.gate.set()
 
     thread = threading.Thread(target=disturb)
@@ -279,10 +286,11 @@ def test_a_signal_whose_handler_returns_interrupts_nothing(peer):
         thread.join()
     finally:
         signal.signal(signal.SIGUSR1, old)
-    assert len(seen) == 3
+    assert len(seen) >= 3
     assert peer.hits("/gated") == 1
 
 
+@pytest.mark.only_http1
 def test_fork_session(peer):
     with hyperhttp.Session() as session:
         assert session.get(peer.url("/ok/parent")).status_code == 200
@@ -299,6 +307,7 @@ def test_fork_session(peer):
     assert peer.connections == 2
 
 
+@pytest.mark.only_http1
 def test_fork_client(peer):
     client = hyperhttp.Client()
 

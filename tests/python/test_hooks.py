@@ -8,6 +8,8 @@ import pytest
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 
 def with_client(run, body, **options):
     async def main():

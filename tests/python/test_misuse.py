@@ -14,7 +14,10 @@ import pytest
 
 import hyperhttp
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.both_protocols,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 SURROGATE = "\ud800"
 

@@ -17,6 +17,8 @@ import pytest
 import hyperhttp
 from hyperhttp._response import parse_links
 
+pytestmark = pytest.mark.both_protocols
+
 FLAVOURS = [hyperhttp.Response, hyperhttp.SyncResponse]
 
 
@@ -375,6 +377,7 @@ def test_a_pickle_with_a_bad_status(flavour, value):
 # From a server.
 
 
+@pytest.mark.only_http1
 def test_from_a_server(peer):
     response = fetch(peer.url())
     assert type(response) is hyperhttp.Response
@@ -393,6 +396,7 @@ def test_from_a_server(peer):
     assert response.url is response.url
 
 
+@pytest.mark.only_http1
 def test_times(peer):
     response = fetch(peer.url())
     timings = response.timings
@@ -413,6 +417,7 @@ def test_reuse(peer):
     assert second.timings.connect == 0.0
 
 
+@pytest.mark.only_http1
 def test_reason_and_version(peer):
     response = fetch(serve(peer, b"HTTP/1.0 200 \r\nContent-Length: 0\r\n\r\n"))
     assert response.http_version == "HTTP/1.0"

@@ -11,6 +11,8 @@ from peer import answer
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 Sync = hyperhttp.SyncResponse
 VALUE = {"name": "hé€", "n": [1, 2.5, None, True]}
 TEXT = json.dumps(VALUE, ensure_ascii=False)

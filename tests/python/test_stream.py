@@ -16,6 +16,8 @@ from raw_server import read_head, serve
 
 import hyperhttp
 
+pytestmark = pytest.mark.both_protocols
+
 BIG = 5_000_000
 WINDOW = 1 << 20
 
@@ -374,6 +376,7 @@ def test_one_reader_at_a_time(run, peer):
 # What breaks in the middle.
 
 
+@pytest.mark.only_http1
 def test_truncated(run, peer):
     async def body(client):
         got = b""
@@ -394,13 +397,15 @@ def test_truncated(run, peer):
 
 
 def test_stalled(run, peer):
+    bounds = hyperhttp.Timeout(60, read=0.2)
+
     async def body(client):
-        async with client.stream("GET", peer.url("/stall"), timeout=0.2) as response:
+        async with client.stream("GET", peer.url("/stall"), timeout=bounds) as response:
             with pytest.raises(hyperhttp.ReadTimeout):
                 await response.read()
 
     with_client(run, body)
-    with hyperhttp.Session(timeout=0.2) as session:
+    with hyperhttp.Session(timeout=bounds) as session:
         with session.stream("GET", peer.url("/stall")) as response:
             with pytest.raises(hyperhttp.ReadTimeout):
                 response.read()
@@ -415,6 +420,7 @@ def test_damaged_coding(run, peer):
     with_client(run, body)
 
 
+@pytest.mark.only_http1
 def test_failure_before_the_head(run, peer, closed_port):
     async def body(client):
         with pytest.raises(hyperhttp.ConnectError):
@@ -485,6 +491,7 @@ def test_a_dropped_stream_frees_the_slot(run, peer):
     with_client(run, body, max_connections=1, timeout=None)
 
 
+@pytest.mark.only_http1
 def test_a_failed_stream_leaves_no_cycle(run, peer):
     """What failed is freed with the exception, not by the garbage collector some time."""
 

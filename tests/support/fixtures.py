@@ -1,4 +1,4 @@
-"""Fixtures that more than one suite uses: the scripted peer, a real nginx, ports.
+"""Fixtures that more than one suite uses: the scripted peer, the same over HTTP/2, a real nginx, ports.
 
 A conftest.py imports those it wants by name.
 """
@@ -99,14 +99,76 @@ def make_certificate(base: Path, *more_names: str) -> None:
     )
 
 
-def wait_until_listening(process: subprocess.Popen, port: int) -> None:
+def is_listening(process: subprocess.Popen, port: int) -> bool:
+    """Waits until a server listens; False if it ended before."""
     while process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            return
+            return True
         except ConnectionRefusedError:
             continue
-    pytest.fail("nginx ended: " + (process.stderr.read() or b"").decode())
+    return False
+
+
+def wait_until_listening(process: subprocess.Popen, port: int) -> None:
+    if not is_listening(process, port):
+        pytest.fail("nginx ended: " + (process.stderr.read() or b"").decode())
+
+
+class Http2Peer(Peer):
+    """A peer that speaks HTTP/2, by TLS at `port` and without at `plain_port`: nghttpx stands before it.
+
+    `connections` are those between the two. `certificate` is a folder with cert.pem and key.pem.
+    """
+
+    def __init__(self, certificate: Path):
+        super().__init__()
+        self.certificate = certificate
+        self._proxy: subprocess.Popen | None = None
+
+    @property
+    def ca(self) -> str:
+        return str(self.certificate / "cert.pem")
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def url(self, path: str = "/ok") -> str:
+        return f"https://localhost:{self.port}{path}"
+
+    def plain_url(self, path: str = "/ok") -> str:
+        return f"http://127.0.0.1:{self.plain_port}{path}"
+
+    def start(self) -> Http2Peer:
+        super().start()
+        program = shutil.which("nghttpx", path=os.environ["PATH"] + ":/usr/sbin")
+        if program is None:
+            pytest.fail("nghttpx is missing: install the package nghttp2-proxy")
+        for _ in range(10):  # somebody else may take a port that was free
+            self._port, self.plain_port = free_port(), free_port()
+            self._proxy = subprocess.Popen(
+                [program, "--conf=/dev/null", "--single-process", "--workers=1"]
+                + ["--log-level=FATAL", "--errorlog-file=/dev/null", "--accesslog-file=/dev/null"]
+                + ["--no-via", "--no-server-rewrite", "--no-location-rewrite"]
+                + ["--no-add-x-forwarded-proto"]
+                + [f"--frontend=127.0.0.1,{self._port}"]
+                + [f"--frontend=127.0.0.1,{self.plain_port};no-tls"]
+                + [f"--backend=127.0.0.1,{super().port}"]
+                + [str(self.certificate / "key.pem"), self.ca],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={k: v for k, v in os.environ.items() if k != "LD_PRELOAD"},
+            )
+            if all(is_listening(self._proxy, port) for port in (self._port, self.plain_port)):
+                return self
+        pytest.fail("nghttpx doesn't start")
+
+    def stop(self) -> None:
+        if self._proxy is not None:
+            self._proxy.terminate()
+            self._proxy.wait(timeout=60)
+        super().stop()
 
 
 @pytest.fixture(scope="session")
