@@ -170,10 +170,9 @@ static hh_status make_conn(hh_pool_dial *dial, const hh_dial_result *result, hh_
                      HH_SLICE_ARGS(origin->host), origin->port,
                      result->alpn[0] != '\0' ? result->alpn : "nothing");
     } else {
-        hh_h2_transport transport = result->is_tls ? HH_H2_TLS : HH_H2_PLAIN;
         status = protocol == HH_PROTOCOL_HTTP2
-                     ? hh__h2_create(env, result->stream, transport, result->remote,
-                                     &hh__pool_keeper, pooled, &pooled->conn)
+                     ? hh__h2_create(env, result->stream, result->remote, &hh__pool_keeper, pooled,
+                                     &pooled->conn)
                      : hh__h1_create(env, result->stream, result->remote, &hh__pool_keeper, pooled,
                                      &pooled->conn);
         if (status != HH_OK)

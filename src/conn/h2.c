@@ -9,8 +9,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/failure.h"
@@ -241,8 +239,7 @@ static void keep_alive(hh_h2 *h2)
     if (keepalive_ns == 0)
         return;
     if (h2->is_pinging && h2->ping_due_ns <= now) {
-        hh__h2_break(h2, HH_ERR_TIMEOUT_READ, NGHTTP2_NO_ERROR,
-                     "it answered no PING for %" PRId64 " ms", keepalive_ns / 1000000);
+        hh__h2_break(h2, HH_ERR_TIMEOUT_READ, NGHTTP2_NO_ERROR, "it answered no PING in time");
     } else if (!h2->is_pinging && h2->received_ns + keepalive_ns <= now) {
         h2->is_pinging = true;
         h2->ping_due_ns = now + keepalive_ns;
@@ -388,18 +385,14 @@ void hh__h2_drain(hh_h2 *h2)
     h2->conn.keeper_ops->on_capacity(&h2->conn);
 }
 
-void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *format, ...)
+void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *problem)
 {
     if (h2->failure != HH_OK)
         return;
     h2->failure = failure;
     h2->fault = fault;
-    if (h2->problem[0] == '\0') {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(h2->problem, sizeof h2->problem, format, arguments);
-        va_end(arguments);
-    }
+    if (h2->problem == NULL)
+        h2->problem = problem;
     hh__h2_later(h2, HH_H2_LATER_REPORT);
 }
 
@@ -410,6 +403,7 @@ static void describe_end(const hh_h2 *h2, const hh_h2_stream *s, hh_error *error
                      : s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS
                                                         : HH_PHASE_BODY;
     hh_status code = h2->failure;
+    const char *problem = h2->problem != NULL ? h2->problem : "";
     if (code == HH_ERR_EMPTY_RESPONSE && s->call->received_bytes > 0)
         code = HH_ERR_TRUNCATED;
     if (code == HH_ERR_SEND || code == HH_ERR_RECEIVE) {
@@ -420,13 +414,11 @@ static void describe_end(const hh_h2 *h2, const hh_h2_stream *s, hh_error *error
     if (code == HH_ERR_EMPTY_RESPONSE || code == HH_ERR_TRUNCATED)
         hh__fail(error, code, phase, "%s closed the connection %s%s%s", h2->conn.remote,
                  code == HH_ERR_TRUNCATED ? "inside the answer" : "before it answered",
-                 h2->problem[0] != '\0' ? ": " : "", h2->problem);
+                 problem[0] != '\0' ? ": " : "", problem);
     else if (code == HH_ERR_PROTOCOL)
-        hh__fail(error, code, phase, "%s broke the rules of HTTP/2: %s", h2->conn.remote,
-                 h2->problem);
+        hh__fail(error, code, phase, "%s broke the rules of HTTP/2: %s", h2->conn.remote, problem);
     else
-        hh__fail(error, code, phase, "the connection to %s ended: %s", h2->conn.remote,
-                 h2->problem);
+        hh__fail(error, code, phase, "the connection to %s ended: %s", h2->conn.remote, problem);
     error->http2_error = h2->fault;
 }
 
@@ -717,16 +709,21 @@ static size_t unsent(const hh_conn *conn, const hh_call *call)
 static size_t describe(const hh_conn *conn, char *text, size_t capacity)
 {
     const hh_h2 *h2 = (const hh_h2 *)conn;
+    hh_error said;
     if (!h2->has_settings)
         return 0;
-    int length = snprintf(
-        text, capacity,
+    hh__fail(
+        &said, HH_OK, HH_PHASE_NONE,
         "HTTP/2 settings of the peer: %" PRIu32 " streams at once, a window of %" PRIu32
         " bytes for each, frames of %" PRIu32 " bytes",
         nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
         nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE),
         nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE));
-    return length > 0 && (size_t)length < capacity ? (size_t)length : 0;
+    size_t length = strlen(said.message);
+    if (length >= capacity)
+        return 0;
+    memcpy(text, said.message, length + 1);
+    return length;
 }
 
 static const hh_conn_ops h2_ops = {
@@ -741,9 +738,8 @@ static const hh_conn_ops h2_ops = {
     .describe = describe,
 };
 
-hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, hh_h2_transport transport,
-                        const char *remote, const hh_keeper_ops *keeper_ops, void *keeper,
-                        hh_conn **out)
+hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,
+                        const hh_keeper_ops *keeper_ops, void *keeper, hh_conn **out)
 {
     hh_h2 *h2 = hh__calloc(1, sizeof *h2);
     if (h2 == NULL)
@@ -755,9 +751,10 @@ hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, hh_h2_transport tra
     h2->conn.protocol = HH_PROTOCOL_HTTP2;
     h2->conn.capacity = h2->streams_max = HH_H2_STREAMS_ASSUMED;
     h2->conn.keep_alive_timeout_s = UINT32_MAX;
-    snprintf(h2->conn.remote, sizeof h2->conn.remote, "%s", remote);
+    size_t length = strlen(remote);
+    memcpy(h2->conn.remote, remote,
+           length < sizeof h2->conn.remote ? length : sizeof h2->conn.remote - 1);
     h2->stream = stream;
-    h2->transport = transport;
     h2->received_ns = now_of(h2);
     h2->timer.on_due = on_conn_timer;
     h2->task.run = on_task;

@@ -10,12 +10,10 @@
 
 #include "conn/conn.h"
 
-/* Takes over `stream`, on which nothing has been sent; the preface goes out with the first call, or
- * in the next run of the loop. `secure`: whether it is TLS. On failure the stream is still the
- * caller's. HH_ERR_NO_MEMORY. */
-typedef enum hh_h2_transport { HH_H2_PLAIN = 0, HH_H2_TLS } hh_h2_transport;
-HH_WARN_UNUSED hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream,
-                                       hh_h2_transport transport, const char *remote,
+/* A connection over `stream`, on which nothing has been sent, and which it owns from HH_OK on. The
+ * preface goes out with the first call, or in the next run of the loop. HH_ERR_NO_MEMORY. `remote`
+ * is cut at HH_REMOTE_TEXT_BYTES - 1. */
+HH_WARN_UNUSED hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,
                                        const hh_keeper_ops *keeper_ops, void *keeper,
                                        hh_conn **out);
 /* HTTP/2's part of hh__conn_env_finish and hh__conn_env_spare_bytes. */

@@ -33,8 +33,9 @@ typedef struct hh_h2_guard {
     uint32_t resets;
     uint32_t priorities;
     uint64_t window_updates;
-    uint64_t opened;    /* streams of ours */
-    uint64_t data_sent; /* DATA frames of ours */
+    uint64_t opened;     /* streams of ours */
+    uint64_t data_sent;  /* DATA frames of ours */
+    uint64_t pings_free; /* PING frames that those account for */
     hh_h2_bucket settings, pings, empty_data, unknown;
 } hh_h2_guard;
 

@@ -133,7 +133,6 @@ struct hh_h2 {
     hh_conn conn;
     hh_stream *stream;
     nghttp2_session *session;
-    hh_h2_transport transport;
     hh_h2_state state;
     bool is_inside;       /* nghttp2 is calling back */
     bool is_dying;        /* every call is being failed */
@@ -163,11 +162,12 @@ struct hh_h2 {
     int64_t rtt_ns;      /* 0: not known yet */
     int64_t received_ns; /* when something last came */
     int64_t ping_due_ns;
-    int64_t expires_ns; /* while idle; 0: never */
-    hh_status failure;  /* why the connection ends, told by the next settle; HH_OK: it doesn't */
-    uint32_t fault;     /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
-    char problem[HH_H2_PROBLEM_BYTES]; /* what the peer did, for sentences; empty: nothing */
-    hh_error io_error;                 /* with failure HH_ERR_SEND or HH_ERR_RECEIVE */
+    int64_t expires_ns;  /* while idle; 0: never */
+    hh_status failure;   /* why the connection ends, told by the next settle; HH_OK: it doesn't */
+    uint32_t fault;      /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
+    const char *problem; /* what the peer did, for sentences; NULL: nothing */
+    char said[HH_H2_PROBLEM_BYTES]; /* by nghttp2 about it: `problem` may point here */
+    hh_error io_error;              /* with failure HH_ERR_SEND or HH_ERR_RECEIVE */
     unsigned later;
     hh_timer timer;
     hh_task task;
@@ -203,9 +203,9 @@ void hh__h2_fail_ended(hh_h2_stream *s);
 void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error);
 /* No new calls any more: those that wait are refused. */
 void hh__h2_drain(hh_h2 *h2);
-/* The connection is to end: `failure` is told by the next _settle. The first reason counts. */
-void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *format, ...)
-    HH_PRINTF(4, 5);
+/* The connection is to end: `failure` is told by the next _settle. The first reason counts, and the
+ * first `problem`, static or NULL. */
+void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *problem);
 /* Writes what there is to write, and draws the consequences of what has happened. */
 void hh__h2_settle(hh_h2 *h2);
 hh_processed hh__h2_processed(const hh_h2_stream *s);
@@ -228,9 +228,7 @@ void hh__h2_send_continue(hh_h2_stream *s);
 bool hh__h2_has_unsent(const hh_h2_stream *s);
 hh_status hh__h2_push(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end end,
                       size_t *accepted);
-/* nghttp2's questions for a body (nghttp2_data_source_read_callback, _send_data_callback). */
-ssize_t hh__h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
-                         uint32_t *flags, nghttp2_data_source *source, void *user);
+/* nghttp2 wants the payload of a DATA frame written (nghttp2_send_data_callback). */
 int hh__h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                      size_t length, nghttp2_data_source *source, void *user);
 

@@ -412,7 +412,7 @@ static void feed(hh_h2 *h2, hh_slice data)
 {
     hh_h2_verdict verdict = hh__h2_guard_scan(&h2->guard, data, hh__loop_now(h2->conn.env->loop));
     if (verdict.error != 0) {
-        hh__h2_break(h2, HH_ERR_PROTOCOL, verdict.error, "%s", verdict.problem);
+        hh__h2_break(h2, HH_ERR_PROTOCOL, verdict.error, verdict.problem);
         return;
     }
     h2->is_inside = true;
@@ -422,7 +422,7 @@ static void feed(hh_h2 *h2, hh_slice data)
         return;
     hh__h2_break(h2, taken == NGHTTP2_ERR_NOMEM ? HH_ERR_NO_MEMORY : HH_ERR_PROTOCOL,
                  taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
-                 "%s", nghttp2_strerror((int)taken));
+                 nghttp2_strerror((int)taken));
 }
 
 /* What the end of the peer's bytes means for the connection. */
@@ -432,7 +432,7 @@ static void on_end(hh_h2 *h2, hh_io io)
         hh__h2_break(h2, HH_ERR_SEND, 0, "it takes nothing more");
     } else if (io == HH_IO_EOF) {
         h2->is_mute = true;
-        hh__h2_break(h2, HH_ERR_EMPTY_RESPONSE, 0, "%s", "");
+        hh__h2_break(h2, HH_ERR_EMPTY_RESPONSE, 0, NULL);
     } else {
         hh__stream_describe(h2->stream, HH_PHASE_HEADERS, h2->conn.remote, &h2->io_error);
         h2->is_mute = true;

@@ -176,7 +176,7 @@ static bool pull_frame(hh_h2 *h2)
     h2->is_inside = false;
     if (length < 0)
         hh__h2_break(h2, length == NGHTTP2_ERR_NOMEM ? HH_ERR_NO_MEMORY : HH_ERR_PROTOCOL,
-                     NGHTTP2_INTERNAL_ERROR, "%s", nghttp2_strerror((int)length));
+                     NGHTTP2_INTERNAL_ERROR, nghttp2_strerror((int)length));
     if (length <= 0)
         return false;
     if (!assemble(h2, data, (size_t)length)) {
@@ -187,6 +187,46 @@ static bool pull_frame(hh_h2 *h2)
     if (is_preface)
         name_setting(h2->out.data + h2->out.length - length, (size_t)length);
     return true;
+}
+
+static size_t pushed_bytes(const hh_h2_stream *s)
+{
+    return s->out.length - s->out_sent;
+}
+
+/* How much of the body is there to be sent. */
+static size_t available(const hh_h2_stream *s)
+{
+    if (s->send != HH_H2_SEND_BODY)
+        return 0;
+    if (s->call->body_kind == HH_BODY_MEMORY)
+        return s->call->body.length - (size_t)s->memory_sent;
+    return pushed_bytes(s);
+}
+
+static bool is_whole(const hh_h2_stream *s)
+{
+    return s->call->body_kind == HH_BODY_MEMORY || s->push_end == HH_PUSH_LAST;
+}
+
+static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
+                            uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    (void)buf, (void)source, (void)user;
+    hh_h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    if (s == NULL)
+        return NGHTTP2_ERR_DEFERRED; /* its call has gone, its reset comes */
+    size_t there = available(s);
+    if (s->send != HH_H2_SEND_BODY || (there == 0 && !is_whole(s))) {
+        s->is_deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    size_t count = there < length ? there : length;
+    if (count == there && is_whole(s))
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (count > 0)
+        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    return (ssize_t)count;
 }
 
 static bool has_body(const hh_call *call)
@@ -216,7 +256,7 @@ static bool start_next(hh_h2 *h2)
     if (s->failure != NULL)
         return false;
     const hh_h2_request *request = s->call->h2_request;
-    nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = hh__h2_read_body};
+    nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = on_read_body};
     hh__list_remove(&s->link);
     hh__list_push_back(&h2->open, &s->link);
     hh__h2_set_send(s, HH_H2_SEND_HEAD);
@@ -242,8 +282,7 @@ static void check_outbound(hh_h2 *h2)
     size_t frames = nghttp2_session_get_outbound_queue_size(h2->session);
     if (frames > HH_H2_OUTBOUND_FRAMES_MAX + h2->live)
         hh__h2_break(h2, HH_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
-                     "it reads nothing and keeps asking: more than %d answers wait",
-                     HH_H2_OUTBOUND_FRAMES_MAX);
+                     "it reads nothing and keeps asking");
 }
 
 static void gather(hh_h2 *h2)
@@ -336,11 +375,6 @@ void hh__h2_send_continue(hh_h2_stream *s)
     hh__h2_touch(s);
 }
 
-static size_t pushed_bytes(const hh_h2_stream *s)
-{
-    return s->out.length - s->out_sent;
-}
-
 bool hh__h2_has_unsent(const hh_h2_stream *s)
 {
     if (s->send == HH_H2_SEND_WAITING || s->send == HH_H2_SEND_HEAD)
@@ -349,41 +383,6 @@ bool hh__h2_has_unsent(const hh_h2_stream *s)
         return false;
     return s->call->body_kind == HH_BODY_MEMORY || pushed_bytes(s) > 0 ||
            s->push_end == HH_PUSH_LAST;
-}
-
-/* How much of the body is there to be sent. */
-static size_t available(const hh_h2_stream *s)
-{
-    if (s->send != HH_H2_SEND_BODY)
-        return 0;
-    if (s->call->body_kind == HH_BODY_MEMORY)
-        return s->call->body.length - (size_t)s->memory_sent;
-    return pushed_bytes(s);
-}
-
-static bool is_whole(const hh_h2_stream *s)
-{
-    return s->call->body_kind == HH_BODY_MEMORY || s->push_end == HH_PUSH_LAST;
-}
-
-ssize_t hh__h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
-                         uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-    (void)buf, (void)source, (void)user;
-    hh_h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
-    if (s == NULL)
-        return NGHTTP2_ERR_DEFERRED; /* its call has gone, its reset comes */
-    size_t there = available(s);
-    if (s->send != HH_H2_SEND_BODY || (there == 0 && !is_whole(s))) {
-        s->is_deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    size_t count = there < length ? there : length;
-    if (count == there && is_whole(s))
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (count > 0)
-        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    return (ssize_t)count;
 }
 
 /* The payload of a DATA frame: lent, or copied when it is small or was pushed. False: no memory. */

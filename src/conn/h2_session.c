@@ -5,7 +5,6 @@
  * A callback that finds the connection closed by a report stops the session; it lives on until the
  * end of the run. Whatever nghttp2 itself objects to ends the stream or the connection.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/failure.h"
@@ -105,9 +104,8 @@ static void take_settings_frame(hh_h2 *h2, const nghttp2_frame *frame)
 /* RFC 9113 §6.8. The streams it leaves out have been closed already, as refused. */
 static void take_goaway(hh_h2 *h2, const nghttp2_frame *frame)
 {
-    if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->problem[0] == '\0')
-        snprintf(h2->problem, sizeof h2->problem, "it said GOAWAY with %s",
-                 nghttp2_http2_strerror(frame->goaway.error_code));
+    if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->problem == NULL)
+        h2->problem = nghttp2_http2_strerror(frame->goaway.error_code);
     hh__h2_drain(h2);
 }
 
@@ -174,8 +172,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     hh_h2 *h2 = user;
     (void)session;
     hh_h2_stream *s = frame->hd.stream_id != 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
-    if (h2->problem[0] == '\0')
-        snprintf(h2->problem, sizeof h2->problem, "%s", nghttp2_strerror(code));
+    if (h2->problem == NULL)
+        h2->problem = nghttp2_strerror(code);
     if (h2->head_stream == s)
         h2->head_stream = NULL;
     if (s != NULL) {
@@ -190,8 +188,10 @@ static int on_error(nghttp2_session *session, int code, const char *text, size_t
 {
     hh_h2 *h2 = user;
     (void)session, (void)code;
-    if (h2->problem[0] == '\0')
-        snprintf(h2->problem, sizeof h2->problem, "%.*s", (int)length, text);
+    if (h2->problem != NULL)
+        return 0;
+    memcpy(h2->said, text, length < sizeof h2->said ? length : sizeof h2->said - 1);
+    h2->problem = h2->said;
     return 0;
 }
 
@@ -271,8 +271,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_GOAWAY:
         /* Of nghttp2's own making: it has found a fault. */
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
-            hh__h2_break(h2, HH_ERR_PROTOCOL, 0, "%s",
-                         nghttp2_http2_strerror(frame->goaway.error_code));
+            hh__h2_break(h2, HH_ERR_PROTOCOL, 0, nghttp2_http2_strerror(frame->goaway.error_code));
         break;
     default:
         break;

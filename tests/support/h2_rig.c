@@ -345,8 +345,7 @@ hh_status h2_rig_connect(h2_rig *rig, fake_kind kind)
     rig->why = HH_OK;
     hh__bytes_clear(&rig->say);
     hh_status status =
-        hh__h2_create(&rig->env, &rig->fake.stream, kind == FAKE_RECORDS ? HH_H2_TLS : HH_H2_PLAIN,
-                      "peer:80", &keeper_ops, rig, &rig->conn);
+        hh__h2_create(&rig->env, &rig->fake.stream, "peer:80", &keeper_ops, rig, &rig->conn);
     if (status != HH_OK)
         hh__stream_close(&rig->fake.stream, HH_CLOSE_ABORT);
     return status;
@@ -451,6 +450,29 @@ h2_rig_call *h2_rig_get(h2_rig *rig, unsigned i)
     h2_rig_call *c = h2_rig_call_at(rig, i);
     h2_rig_start(rig, i);
     return c;
+}
+
+void h2_rig_begin(h2_rig *rig, unsigned count)
+{
+    h2_rig_open(rig, FAKE_PLAIN);
+    for (unsigned i = 0; i < count; i++)
+        h2_rig_get(rig, i);
+    h2_rig_run(rig);
+    h2_peer_forget(&rig->peer);
+}
+
+bool h2_rig_serves(h2_rig *rig)
+{
+    unsigned i = 0;
+    while (rig->calls[i] != NULL && rig->calls[i]->is_active)
+        i++;
+    if (rig->conn == NULL || rig->conn->capacity == 0)
+        return false;
+    h2_rig_call *c = h2_rig_get(rig, i);
+    h2_rig_run(rig);
+    h2_put_headers(&rig->say, (uint32_t)c->call.stream_id, H2_END_STREAM, ":status: 299");
+    h2_rig_say(rig);
+    return strcmp(c->log, "head 299;done;") == 0;
 }
 
 /* Its end without a report. */
