@@ -55,6 +55,7 @@ static void test_before_connecting(void **state)
 static void test_while_queued(void **state)
 {
     (void)state;
+    peer_allow_streams(1);
     peer *server = peer_of(SCRIPT(READ, WAIT_SIGNAL, SEND(OK_HELLO), LOOP));
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
     options.max_connections = 1;
@@ -63,6 +64,7 @@ static void test_while_queued(void **state)
     answer first = {.id = 0}, second = {.id = 0}, third = {.id = 0};
     whole_submit(client, request, &first);
     whole_until_requests(client, server, 1);
+    whole_step(client, 0); /* and what it allows */
     whole_submit(client, request, &second);
     whole_submit(client, request, &third);
     assert_int_equal(whole_stats(client).exchanges_queued, 2);
@@ -96,8 +98,8 @@ static void test_after_sending(void **state)
     whole_drain(client);
     assert_int_equal(got.error.processed, HH_PROCESSED_MAYBE);
     answer_clear(&got);
-    assert_true(peer_wait_closed(server, 0)); /* no later answer can be mistaken for another's */
-    assert_int_equal(whole_stats(client).connections_open, 0);
+    whole_until_closed(client, server, 0); /* no later answer can be mistaken for another's */
+    assert_int_equal(whole_stats(client).connections_open, whole_version() == 20);
     hh_request_destroy(request);
     hh_client_destroy(client);
     peer_stop(server);
@@ -113,8 +115,9 @@ static void test_after_headers_and_in_the_body(void **state)
         answer got = {.id = 0};
         whole_submit(client, request, &got);
         whole_until(client, &got, step == 0 ? 'H' : 'B');
-        check_cancelled(client, &got, "HBE");
-        assert_true(peer_wait_closed(server, 0));
+        /* HTTP/1 has both in one piece. */
+        check_cancelled(client, &got, step == 0 && whole_version() == 20 ? NULL : "HBE");
+        whole_until_closed(client, server, 0);
         hh_request_destroy(request);
         hh_client_destroy(client);
         peer_stop(server);

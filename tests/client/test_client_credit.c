@@ -8,6 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/limits.h"
+
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define ENDLESS_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
 #define FIVE_CHUNKS "1\r\nx\r\n1\r\nx\r\n1\r\nx\r\n1\r\nx\r\n1\r\nx\r\n"
@@ -43,6 +45,12 @@ static void settle(hh_client *client)
     }
 }
 
+/* An HTTP/2 connection reads on for others: a stream may send its own window ahead. */
+static size_t ahead(void)
+{
+    return whole_version() == 20 ? HH_H2_WINDOW_BYTES : 0;
+}
+
 static void test_window_stops_reading(void **state)
 {
     (void)state;
@@ -55,7 +63,7 @@ static void test_window_stops_reading(void **state)
     whole_submit(client, request, &got);
     settle(client);
     assert_true(got.length >= WINDOW && got.length < WINDOW + 2 * 65536);
-    assert_true(whole_stats(client).bytes_received < WINDOW + 2 * 65536);
+    assert_true(whole_stats(client).bytes_received < ahead() + WINDOW + 2 * 65536);
 
     /* Each release lets about as much in. */
     for (int round = 0; round < 5; round++) {
@@ -270,7 +278,7 @@ static void test_tiny_chunks_are_bounded(void **state)
     whole_submit(client, request, &got);
     settle(client);
     assert_true(got.held_count > 10 && got.held_count <= 400);
-    assert_true(whole_stats(client).buffers_in_use <= 4);
+    assert_true(whole_stats(client).buffers_in_use <= 4 + ahead() / HH_BUFFER_BYTES);
     assert_int_equal(hh_cancel(client, got.id), HH_OK);
     whole_drain(client);
     whole_release(client, &got, got.held_count);
@@ -351,5 +359,10 @@ int main(void)
         cmocka_unit_test(test_event_queue_is_bounded),
         cmocka_unit_test(test_reset_while_paused_spins_not),
     };
-    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = make_piece});
+    static const whole_h1_only h1_only[] = {
+        {"test_reset_while_paused_spins_not",
+         "a connection of many streams is read on, so its end is seen at once"},
+    };
+    return whole_run(
+        &(whole_suite){WHOLE_TESTS(tests), WHOLE_H1_ONLY(h1_only), .setup = make_piece});
 }

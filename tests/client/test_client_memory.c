@@ -62,12 +62,15 @@ static void test_nothing_in_use_at_rest(void **state)
     assert_int_equal(first.unsent_bytes, 0);
     assert_int_equal(first.buffers_kept_bytes, BUFFER_BYTES);
     assert_true(first.spares_bytes >= inside_exchange_bytes());
-    /* The next one adds nothing. */
-    whole_get(client, peer_url(server, "/"), &got);
-    answer_clear(&got);
+    /* The next ones add nothing, but for a few blocks when frames of HTTP/2 meet for once. */
+    size_t slack = whole_version() == 20 ? 1024 : 0;
+    for (int i = 0; i < 50; i++) {
+        whole_get(client, peer_url(server, "/"), &got);
+        answer_clear(&got);
+    }
     hh_client_stats second = whole_stats(client);
     assert_int_equal(second.buffers_kept_bytes, first.buffers_kept_bytes);
-    assert_int_equal(second.spares_bytes, first.spares_bytes);
+    assert_in_range(second.spares_bytes, first.spares_bytes, first.spares_bytes + slack);
     assert_int_equal(second.exchanges_bytes, first.exchanges_bytes);
     hh_client_destroy(client);
     peer_stop(server);

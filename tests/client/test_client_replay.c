@@ -291,5 +291,10 @@ int main(void)
         cmocka_unit_test(test_racing_attempts_that_die),
         cmocka_unit_test(test_failed_replay_may_have_been_processed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const whole_h1_only h1_only[] = {
+        {"test_not_after_a_byte_of_an_answer", "a head comes whole or not at all"},
+        {"test_racing_attempts_see_one_answer", "a race takes two connections"},
+        {"test_racing_attempts_that_die", "a race takes two connections"},
+    };
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests), WHOLE_H1_ONLY(h1_only)});
 }

@@ -144,7 +144,8 @@ static void test_headers(void **state)
         assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_HEADERS, "headers");
         assert_processed(&got, i > 0);
         answer_clear(&got);
-        assert_int_equal(whole_stats(client).connections_open, 0);
+        if (whole_version() == 11)
+            assert_int_equal(whole_stats(client).connections_open, 0);
         hh_client_destroy(client);
         assert_true(peer_wait_closed(server, 1));
         peer_stop(server);
@@ -204,6 +205,7 @@ static void test_write(void **state)
 static void test_pool(void **state)
 {
     (void)state;
+    peer_allow_streams(1);
     peer *server = peer_of(SCRIPT(READ, WAIT_SIGNAL, SEND(OK_HELLO), LOOP));
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
     options.max_connections = 1;
@@ -212,6 +214,7 @@ static void test_pool(void **state)
     hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
     whole_submit(client, request, &holder);
     whole_until_requests(client, server, 1);
+    whole_step(client, 0); /* and what it allows */
 
     hh_request *waiting = whole_request(client, NULL, peer_url(server, "/w"));
     hh_timeouts timeouts = {.pool_ms = SHORT_MS};

@@ -175,6 +175,16 @@ void whole_until_requests(hh_client *client, peer *server, size_t count)
     }
 }
 
+void whole_until_closed(hh_client *client, peer *server, size_t index)
+{
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (!peer_is_closed(server, index)) {
+        if (clock_ms() > until)
+            fail_msg("the client doesn't close connection %zu", index);
+        whole_step(client, 1);
+    }
+}
+
 void whole_release(hh_client *client, answer *of, size_t count)
 {
     assert_true(count <= of->held_count);
@@ -213,29 +223,73 @@ void assert_slice(hh_slice slice, const char *text)
         fail_msg("\"%.*s\" instead of \"%s\"", HH_SLICE_ARGS(slice), text);
 }
 
-static const char *find(const char *text, const char *part)
+const char *find_in(const char *text, const char *part)
 {
     return peer_speaks_http2() ? strcasestr(text, part) : strstr(text, part);
 }
 
 void assert_contains(const char *text, const char *part)
 {
-    if (find(text, part) == NULL)
+    if (find_in(text, part) == NULL)
         fail_msg("no \"%s\" in \"%s\"", part, text);
 }
 
 void assert_lacks(const char *text, const char *part)
 {
-    if (find(text, part) != NULL)
+    if (find_in(text, part) != NULL)
         fail_msg("\"%s\" in \"%s\"", part, text);
 }
 
 size_t count_of(const char *text, const char *part)
 {
     size_t count = 0;
-    for (const char *at = text; (at = find(at, part)) != NULL; at += strlen(part))
+    for (const char *at = text; (at = find_in(at, part)) != NULL; at += strlen(part))
         count++;
     return count;
+}
+
+void assert_name(hh_slice name, const char *text)
+{
+    char *copy = strndup(name.data, name.length);
+    assert_non_null(copy);
+    if ((peer_speaks_http2() ? strcasecmp(copy, text) : strcmp(copy, text)) != 0)
+        fail_msg("the name \"%s\" instead of \"%s\"", copy, text);
+    free(copy);
+}
+
+/* Puts the chunked bodies of `text` together, where they stand. */
+static void join_chunks(char *text)
+{
+    char *to = text, *from = text, *field;
+    while ((field = strcasestr(from, "\r\nTransfer-Encoding: chunked\r\n")) != NULL) {
+        char *end = strstr(field, "\r\n\r\n");
+        size_t size = 1, length = end != NULL ? (size_t)(end + 4 - from) : strlen(from);
+        memmove(to, from, length);
+        to += length;
+        for (from += length; size > 0 && strstr(from, "\r\n") != NULL;) {
+            size = strtoul(from, NULL, 16);
+            from = strstr(from, "\r\n") + 2;
+            size = size < strlen(from) ? size : strlen(from);
+            memmove(to, from, size);
+            to += size;
+            from += strlen(from) < size + 2 ? strlen(from) : size + 2;
+        }
+    }
+    memmove(to, from, strlen(from) + 1);
+}
+
+char *whole_received(peer *server)
+{
+    char *all = calloc(1, 1);
+    for (size_t i = 0; i < peer_connections(server); i++) {
+        char *one = peer_received(server, i);
+        join_chunks(one);
+        all = realloc(all, strlen(all) + strlen(one) + 1);
+        assert_non_null(all);
+        strcat(all, one);
+        free(one);
+    }
+    return all;
 }
 
 int whole_version(void)

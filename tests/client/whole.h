@@ -60,6 +60,8 @@ void whole_drain(hh_client *client);
 void whole_until(hh_client *client, const answer *of, char letter);
 /* Until the peer has read that many requests in all. */
 void whole_until_requests(hh_client *client, peer *server, size_t count);
+/* Until the client has closed the peer's connection `index`, or, over HTTP/2, reset the stream. */
+void whole_until_closed(hh_client *client, peer *server, size_t index);
 /* Releases the oldest `count` held events. */
 void whole_release(hh_client *client, answer *of, size_t count);
 void answer_clear(answer *of);
@@ -78,6 +80,13 @@ void assert_slice(hh_slice slice, const char *text);
 void assert_contains(const char *text, const char *part);
 void assert_lacks(const char *text, const char *part);
 size_t count_of(const char *text, const char *part);
+/* Where it first is; NULL: nowhere. */
+const char *find_in(const char *text, const char *part);
+/* A field's name, in lower case over HTTP/2. */
+void assert_name(hh_slice name, const char *text);
+/* What all connections of a peer received, one after the other, chunked bodies put together: DATA
+ * frames fall as they like. The caller frees it. */
+char *whole_received(peer *server);
 
 hh_client_stats whole_stats(hh_client *client);
 /* Nothing is lent, dialled or queued, and the pool's books balance. */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 4096
+#define STREAMS 100
 
 typedef struct connection {
     peer *owner;
@@ -60,6 +61,7 @@ struct peer {
     size_t connection_count;
     front *fronts[CONNECTIONS_MAX];
     size_t front_count;
+    uint32_t streams; /* at once on an HTTP/2 connection */
     size_t request_count;
     size_t signals_given;
     size_t signals_taken;
@@ -67,6 +69,7 @@ struct peer {
 };
 
 static void (*thread_hook)(void);
+static uint32_t streams_next = STREAMS;
 
 void peer_set_thread_hook(void (*hook)(void))
 {
@@ -362,6 +365,16 @@ peer_lane_state peer__lane_look(peer *p, size_t index)
     return state;
 }
 
+void peer_allow_streams(uint32_t count)
+{
+    streams_next = count;
+}
+
+uint32_t peer__streams(const peer *p)
+{
+    return p->streams;
+}
+
 int peer__stop_fd(const peer *p)
 {
     return p->stop_pipe[0];
@@ -436,6 +449,8 @@ static peer *start(const struct sockaddr *address, socklen_t length,
     peer *p = calloc(1, sizeof *p);
     if (p == NULL || pipe2(p->stop_pipe, O_CLOEXEC) != 0)
         die("pipe");
+    p->streams = streams_next;
+    streams_next = STREAMS;
     p->scripts = scripts;
     p->script_count = count;
     p->listener = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -552,6 +567,14 @@ size_t peer_requests(peer *p)
     size_t count = p->request_count;
     pthread_mutex_unlock(&p->mutex);
     return count;
+}
+
+int peer_is_closed(peer *p, size_t index)
+{
+    pthread_mutex_lock(&p->mutex);
+    int is_closed = index < p->connection_count && p->connections[index]->is_closed;
+    pthread_mutex_unlock(&p->mutex);
+    return is_closed;
 }
 
 int peer_wait_closed(peer *p, size_t index)

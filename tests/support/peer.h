@@ -63,9 +63,8 @@ uint16_t peer_port(const peer *peer);
 const char *peer_url(peer *peer, const char *path);
 /* Is HTTP/2 what peers are to speak? */
 bool peer_speaks_http2(void);
-/* MAX_CONCURRENT_STREAMS of every HTTP/2 connection from then on; 100 before. */
+/* How many streams the peer started next allows at once on an HTTP/2 connection; else 100. */
 void peer_allow_streams(uint32_t count);
-uint32_t peer_streams(void);
 /* Lets one PEER_WAIT_SIGNAL go on. */
 void peer_signal(peer *peer);
 
@@ -76,6 +75,8 @@ size_t peer_connections(peer *peer);
 char *peer_received(peer *peer, size_t index);
 /* How many requests (READ_REQUEST or READ_HEAD completed) were read on all connections. */
 size_t peer_requests(peer *peer);
+/* 1 when the client has closed the connection `index`. */
+int peer_is_closed(peer *peer, size_t index);
 /* Waits until the connection `index` was closed by the client (as its script saw it), at most 10 s;
  * 1 if so. */
 int peer_wait_closed(peer *peer, size_t index);

@@ -11,8 +11,9 @@
  *   PEER_RESET                                             reset at once
  *   its answer isn't HTTP                                  RST_STREAM, PROTOCOL_ERROR
  *
- * Flow control reaches through: DATA is asked of the lane only when the client's window has room,
- * and the client's own is credited only when the lane has taken it.
+ * A chunk becomes a DATA frame, or several. Flow control reaches through: DATA is asked of the lane
+ * only when the client's window has room, and the client's own is credited only when the lane has
+ * taken it.
  */
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
@@ -93,18 +94,6 @@ typedef struct front {
     bool is_broken;    /* close it at once */
     bool is_reset;     /* likewise, with RST */
 } front;
-
-static _Atomic uint32_t streams_allowed = 100;
-
-void peer_allow_streams(uint32_t count)
-{
-    streams_allowed = count;
-}
-
-uint32_t peer_streams(void)
-{
-    return streams_allowed;
-}
 
 static void die(const char *what)
 {
@@ -527,19 +516,17 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *data, size
     front *f = context;
     stream *s = nghttp2_session_get_stream_user_data(session, id);
     size_t count = 0;
-    bool goes_on = s != NULL;
-    while (goes_on && s->state != ANSWER_DONE && count < room) {
-        if (s->state == ANSWER_LENGTH || s->state == ANSWER_CHUNK ||
-            s->state == ANSWER_UNTIL_CLOSE) {
-            size_t more = copy_body(s, data + count, room - count);
-            count += more;
-            goes_on = more > 0;
-        } else {
-            goes_on = read_chunking(f, s);
-        }
-    }
+    bool goes_on = true;
     if (s == NULL)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    while (goes_on && s->state != ANSWER_DONE) {
+        bool is_body =
+            s->state == ANSWER_LENGTH || s->state == ANSWER_CHUNK || s->state == ANSWER_UNTIL_CLOSE;
+        if (is_body && count == 0)
+            goes_on = (count = copy_body(s, data, room)) > 0;
+        else
+            goes_on = !is_body && read_chunking(f, s);
+    }
     bool is_closed = s->lane == NULL || s->lane->is_eof;
     if (s->state == ANSWER_UNTIL_CLOSE && is_closed && rest_of(&s->in) == 0)
         s->state = ANSWER_DONE;
@@ -710,7 +697,8 @@ static void start_session(front *f)
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, peer_streams()};
+    nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                    peer__streams(f->owner)};
     if (nghttp2_session_server_new2(&f->session, callbacks, f, option) != 0 ||
         nghttp2_submit_settings(f->session, NGHTTP2_FLAG_NONE, &entry, 1) != 0)
         die("no session");

@@ -23,6 +23,8 @@ int peer__lane_open(peer *p, size_t *index);
 /* How the lane's script stands, once it has sent what it has to send: for a lane whose answer has
  * been read in full. */
 peer_lane_state peer__lane_look(peer *p, size_t index);
+/* MAX_CONCURRENT_STREAMS */
+uint32_t peer__streams(const peer *p);
 /* Readable when the peer is being stopped. */
 int peer__stop_fd(const peer *p);
 
