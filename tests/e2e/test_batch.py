@@ -566,3 +566,18 @@ def test_one_run_at_a_time(hyperhttp, peer, tmp_path):
     assert "another run" in outcome.err
     peer.gate.set()
     assert hyperhttp.finish(process).status == 0
+
+
+def test_http2(hyperhttp, http2_peer, tmp_path):
+    urls = [http2_peer.url(f"/bytes/{number}") for number in range(300)]
+    outcome = hyperhttp("batch", "--cacert", http2_peer.ca, "--jsonl", tmp_path / "out",
+                        "--output-dir", tmp_path / "files", input="\n".join(urls).encode())  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    results = results_of((tmp_path / "out").read_text())
+    assert sorted(result["bytes"] for result in results) == list(range(300))
+    assert {result["http_version"] for result in results} == {"2"}
+    for result in results:
+        assert (tmp_path / "files" / result["file"]).read_bytes() == pattern(result["bytes"])
+    outcome = hyperhttp("batch", "--http1.1", "--cacert", http2_peer.ca, "--jsonl", "-", "-q",
+                        http2_peer.url())  # fmt: skip
+    assert results_of(outcome.out)[0]["http_version"] == "1.1"

@@ -509,6 +509,82 @@ def test_verbose_tells_the_story_without_secrets(hyperhttp, peer):
     assert outcome.out == b"hello \n"
 
 
+# HTTP/2.
+
+
+def test_http2_is_spoken_where_offered(hyperhttp, http2_peer):
+    outcome = hyperhttp("-i", "--cacert", http2_peer.ca, http2_peer.url("/ok/there"))
+    head, body = outcome.out.split(b"\r\n\r\n")
+    lines = [line.rstrip() for line in head.split(b"\r\n")]
+    assert lines[0] == b"HTTP/2 200"
+    assert b"content-type: text/plain" in lines
+    assert (outcome.status, body) == (0, b"hello there\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "version"),
+    [
+        ([], "2"),
+        (["--http2"], "2"),
+        (["--http1.1"], "1.1"),
+        (["--http1.1", "--http2"], "2"),
+        (["--http2-prior-knowledge", "--http1.1"], "1.1"),
+    ],
+)
+def test_http_version(hyperhttp, http2_peer, options, version):
+    common = ["-s", "-o", "/dev/null", "--cacert", http2_peer.ca]
+    outcome = hyperhttp(*common, *options, "-w", "%{http_version}", http2_peer.url())
+    assert outcome.text == version
+    outcome = hyperhttp(*common, *options, "-w", "%{json}", http2_peer.url())
+    assert json.loads(outcome.text)["http_version"] == version
+
+
+def test_http2_without_tls(hyperhttp, http2_peer):
+    url = http2_peer.plain_url()
+    tell = ("-s", "-w", "%{http_version} %{num_connects}\n")
+    assert hyperhttp(*tell, url).text == "hello \n1.1 1\n"
+    outcome = hyperhttp(*tell, "--http2-prior-knowledge", url, url, "-I")
+    assert outcome.text.count("HTTP/2 200") == 2
+    assert outcome.text.endswith("\n2 0\n")
+
+
+def test_http2_bodies(hyperhttp, http2_peer, tmp_path):
+    (tmp_path / "body").write_bytes(pattern(3_000_000))
+    outcome = hyperhttp("--cacert", http2_peer.ca, "-sS", "-L", http2_peer.url("/bytes/3000000"))
+    assert (outcome.status, outcome.out) == (0, pattern(3_000_000)), outcome.err
+    outcome = hyperhttp("--cacert", http2_peer.ca, "-sS", "--data-binary", f"@{tmp_path / 'body'}",
+                        http2_peer.url("/echo"))  # fmt: skip
+    assert json.loads(outcome.out)["length"] == 3_000_000
+    assert http2_peer.requests[-1].body == pattern(3_000_000)
+
+
+def test_http2_told_by_verbose(hyperhttp, http2_peer):
+    outcome = hyperhttp("-v", "--cacert", http2_peer.ca, "-u", "me:secret", http2_peer.url(),
+                        http2_peer.url())  # fmt: skip
+    lines = [line.rstrip() for line in outcome.err.splitlines()]
+    assert lines.count("> GET /ok HTTP/2") == lines.count("< HTTP/2 200") == 2
+    streams = [line for line in lines if line.startswith("* HTTP/2, stream ")]
+    assert streams == ["* HTTP/2, stream 1", "* HTTP/2, stream 3"]
+    assert any(line.startswith("* HTTP/2 settings of the peer: 100 streams") for line in lines)
+    assert "bWU6c2VjcmV0" not in outcome.err
+
+
+def test_http2_stream_that_is_reset(hyperhttp, http2_peer):
+    outcome = hyperhttp("-sS", "--cacert", http2_peer.ca, http2_peer.url("/truncated"))
+    assert outcome.status == 92
+    assert outcome.err.startswith("hyperhttp: (92) 127.0.0.1:")
+    assert "INTERNAL_ERROR" in outcome.err
+
+
+def test_http2_interrupted(hyperhttp, http2_peer, tmp_path):
+    process = hyperhttp.start("--cacert", http2_peer.ca, "-o", tmp_path / "x",
+                              http2_peer.url("/stall"))  # fmt: skip
+    http2_peer.wait_for(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert os.listdir(tmp_path) == []
+
+
 # Signals.
 
 

@@ -1,4 +1,4 @@
-"""Fixtures that more than one suite uses: the scripted peer, the same over HTTP/2, a real nginx, ports.
+"""Fixtures that more than one suite uses: the scripted peer, also over HTTP/2, a real nginx, ports.
 
 A conftest.py imports those it wants by name.
 """
@@ -116,7 +116,7 @@ def wait_until_listening(process: subprocess.Popen, port: int) -> None:
 
 
 class Http2Peer(Peer):
-    """A peer that speaks HTTP/2, by TLS at `port` and without at `plain_port`: nghttpx stands before it.
+    """A peer behind nghttpx, so that it speaks HTTP/2: by TLS at `port`, without at `plain_port`.
 
     `connections` are those between the two. `certificate` is a folder with cert.pem and key.pem.
     """
