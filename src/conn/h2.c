@@ -69,11 +69,17 @@ static bool is_idle(const hh_h2 *h2)
            hh__list_is_empty(&h2->failing);
 }
 
+/* Whether a byte of the request is with the system. */
+static bool has_left(const hh_h2_stream *s)
+{
+    return s->is_out && s->h2->written > s->begins_at;
+}
+
 hh_processed hh__h2_processed(const hh_h2_stream *s)
 {
     if (s->call->received_bytes > 0)
         return HH_PROCESSED_YES;
-    return s->is_out ? HH_PROCESSED_MAYBE : HH_PROCESSED_NO;
+    return has_left(s) ? HH_PROCESSED_MAYBE : HH_PROCESSED_NO;
 }
 
 /* --- streams' memory ------------------------------------------------------------------------- */
@@ -343,6 +349,8 @@ void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset)
     hh_h2 *h2 = s->h2;
     hh_conn_env *env = h2->conn.env;
     hh_error copy = *error;
+    if (!has_left(s))
+        s->call->sent_bytes = 0;
     copy.processed = copy.code == HH_ERR_REFUSED ? HH_PROCESSED_NO : hh__h2_processed(s);
     hh__h2_reset(s, reset);
     hh_call *call = detach(s);

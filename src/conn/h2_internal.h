@@ -95,6 +95,7 @@ typedef struct hh_h2_stream {
     hh_push_end push_end;
     hh_bytes out; /* pushed, not yet handed to the assembly */
     size_t out_sent;
+    uint64_t begins_at;   /* h2->assembled before its HEADERS */
     uint64_t memory_sent; /* of call->body */
     uint64_t received;    /* body bytes; nghttp2 gives padding back by itself */
     uint64_t declared;    /* by Content-Length, 0 where there is no body; UINT64_MAX: nothing */
@@ -149,6 +150,8 @@ struct hh_h2 {
     uint32_t in_end;
     hh_bytes out; /* the assembly */
     size_t out_sent;
+    uint64_t assembled; /* bytes that ever came to the pieces */
+    uint64_t written;   /* of those, with the system */
     hh_h2_piece pieces[HH_H2_PIECES_MAX];
     unsigned piece_first;
     unsigned piece_count;

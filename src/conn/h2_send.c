@@ -56,6 +56,7 @@ static bool assemble(hh_h2 *h2, const void *data, size_t length)
     if (last == NULL || last->data != NULL)
         last = add_piece(h2);
     last->length += length;
+    h2->assembled += length;
     return true;
 }
 
@@ -65,6 +66,7 @@ static void lend(hh_h2_stream *s, const char *data, size_t length)
     piece->lender = s;
     piece->data = data;
     piece->length = length;
+    s->h2->assembled += length;
 }
 
 static void *unconst(const char *data)
@@ -93,6 +95,7 @@ void hh__h2_drop_pieces(hh_h2 *h2)
 static void advance(hh_h2 *h2, size_t written)
 {
     h2->conn.env->bytes_sent += written;
+    h2->written += written;
     while (written > 0) {
         hh_h2_piece *piece = &h2->pieces[h2->piece_first];
         size_t step = written < piece->length ? written : piece->length;
@@ -271,6 +274,7 @@ static bool start_next(hh_h2 *h2)
         return true;
     }
     s->id = id;
+    s->begins_at = h2->assembled;
     while (s->send == HH_H2_SEND_HEAD && s->failure == NULL && pull_frame(h2))
         ;
     return true;
