@@ -111,6 +111,12 @@ hh_status h2_rig_connect(h2_rig *rig, fake_kind kind);
 /* The same, and both sides' SETTINGS are exchanged; what was written until then is forgotten. */
 void h2_rig_open(h2_rig *rig, fake_kind kind);
 
+/* A new connection with `count` plain calls under way: streams 1, 3, 5 ... */
+void h2_rig_begin(h2_rig *rig, unsigned count);
+/* Whether the connection still serves: makes one more call, in the first free place, and answers.
+ */
+bool h2_rig_serves(h2_rig *rig);
+
 /* A fresh call number `i`: "GET / HTTP/1.1" to http://peer, no body. Change it before start. */
 h2_rig_call *h2_rig_call_at(h2_rig *rig, unsigned i);
 /* Its request head, with the blank line; the text must live as long as the call. */
