@@ -36,29 +36,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "both_protocols: with `peer`, over HTTP/1.1 and HTTP/2")
+    config.addinivalue_line(
+        "markers", "both_protocols: with `peer` or `httpbin_tls`, over HTTP/1.1 and HTTP/2"
+    )
     config.addinivalue_line("markers", "only_http1: about what HTTP/1.1 alone has or does")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     find = metafunc.definition.get_closest_marker
-    if find("both_protocols") and not find("only_http1") and "peer" in metafunc.fixturenames:
-        metafunc.parametrize("peer_version", ["h1", "h2"], indirect=True)
+    if not find("both_protocols") or find("only_http1"):
+        return
+    if "protocol" in metafunc.fixturenames:
+        metafunc.parametrize("protocol", ["h1", "h2"], indirect=True)
 
 
 @pytest.fixture
-def peer_version(request: pytest.FixtureRequest) -> str:
+def protocol(request: pytest.FixtureRequest) -> str:
     return getattr(request, "param", "h1")
 
 
 @pytest.fixture
 def peer(
-    peer_version: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Peer | Http2Peer]:
     """The scripted peer. Over HTTP/2, where a test is run so, its URLs are https, and every client,
     those of other processes too, trusts its certificate."""
     made = Peer()
-    if peer_version == "h2":
+    if protocol == "h2":
         made = Http2Peer(certificate)
         trust(made.ca, monkeypatch)
     try:
@@ -97,6 +101,15 @@ def httpbin_tls_server(
         yield server
 
 
+@pytest.fixture(scope="session")
+def httpbin_http2_server(
+    certificate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Httpbin]:
+    unix_path = str(tmp_path_factory.mktemp("httpbin-http2") / "socket")
+    with Httpbin(certificate, unix_path, scheme="https", alpn=("h2", "http/1.1")) as server:
+        yield server
+
+
 @pytest.fixture
 def httpbin(httpbin_server: Httpbin) -> Httpbin:
     """The local httpbin, plain: `httpbin.url("/get")`; `httpbin.requests` are this test's own."""
@@ -105,10 +118,12 @@ def httpbin(httpbin_server: Httpbin) -> Httpbin:
 
 
 @pytest.fixture
-def httpbin_tls(httpbin_tls_server: Httpbin) -> Httpbin:
+def httpbin_tls(request: pytest.FixtureRequest, protocol: str) -> Httpbin:
     """The same by TLS: `verify=httpbin_tls.ca`. It listens on `unix_path` too."""
-    httpbin_tls_server.requests.clear()
-    return httpbin_tls_server
+    name = "httpbin_http2_server" if protocol == "h2" else "httpbin_tls_server"
+    server: Httpbin = request.getfixturevalue(name)
+    server.requests.clear()
+    return server
 
 
 def make_runner(new_loop: Callable[[], asyncio.AbstractEventLoop] | None) -> Runner:

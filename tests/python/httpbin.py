@@ -1,9 +1,10 @@
-"""A local server that answers as httpbin.org does, over HTTP/1.1 with keep-alive, plain and by TLS.
+"""A local server that answers as httpbin.org does, over HTTP/1.1 with keep-alive, plain and by TLS,
+and over HTTP/2 by TLS where it is told to offer that.
 
 It runs on a thread of its own with an asyncio loop, listens on a free loopback port and, where
 asked to, on a Unix socket. Each connection shows by its first byte whether it speaks TLS, so one
 port takes both. What was asked is kept in `requests`, in order of arrival. The pages are in
-httpbin_pages.py, the protocol in httpbin_wire.py.
+httpbin_pages.py, the protocols in httpbin_wire.py and httpbin_http2.py.
 
     with Httpbin(certificate) as server: server.url("/get"), server.tls_url("/get")
 """
@@ -17,6 +18,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from httpbin_http2 import Conversation
 from httpbin_pages import answer_bad_request, answer_request
 from httpbin_wire import Asked, BadRequest, read_request, send_answer
 
@@ -31,6 +33,7 @@ class Httpbin:
     certificate: Path
     unix_path: str | None = None
     scheme: str = "http"  # what url() gives
+    alpn: tuple[str, ...] = ()  # what TLS offers
     requests: list[Asked] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -65,6 +68,8 @@ class Httpbin:
             self._listeners.append(listener)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.certificate / "cert.pem", self.certificate / "key.pem")
+        if self.alpn:
+            self._context.set_alpn_protocols(list(self.alpn))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="httpbin")
         self._thread.start()
@@ -127,8 +132,12 @@ class Httpbin:
             connection.close()
             raise
         writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+        tls = transport.get_extra_info("ssl_object")
         try:
-            await self._converse(reader, writer, "https" if is_tls else "http", number)
+            if tls is not None and tls.selected_alpn_protocol() == "h2":
+                await Conversation(reader, writer, number, self._record).run()
+            else:
+                await self._converse(reader, writer, "https" if is_tls else "http", number)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:

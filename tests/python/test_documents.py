@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from programs import Block, find_blocks, is_foreign, run_files
 
+pytestmark = pytest.mark.both_protocols
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     path

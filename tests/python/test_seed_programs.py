@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from programs import Outcome, run_files
 
+pytestmark = pytest.mark.both_protocols
+
 PROGRAMS = Path(__file__).parent / "programs"
 WHOLE = sorted(path.stem for path in PROGRAMS.glob("*.py") if not path.stem.startswith("readme_"))
 # These take up where the first of them ends: its imports are theirs.
