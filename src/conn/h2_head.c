@@ -5,6 +5,10 @@
  * refused as over HTTP/1 (codec/h1_framing), though the end of a stream can't be mistaken: who
  * translates the answer to HTTP/1 could be misled. Values are looked at together, once the block is
  * complete: the only control characters of its text are the line ends written here.
+ *
+ * A head mostly begins with the same fields as the one before it on its connection. Their lines
+ * still lie in the text, checked and indexed, so a field that is the same costs a comparison; from
+ * the first that differs on lines are written anew.
  */
 #include "conn/h2_head.h"
 
@@ -16,10 +20,13 @@
 
 enum { STATUS_DIGITS = 3, SWITCHING_PROTOCOLS = 101 };
 
+#define STATUS_LINE_BYTES (sizeof(VERSION_TEXT) - 1 + STATUS_DIGITS + 2)
+
 void hh__h2_head_init(hh_h2_head *head)
 {
     hh__bytes_init(&head->text, 0);
     hh__fields_init(&head->fields);
+    head->is_complete = false;
     hh__h2_head_begin(head, HH_H2_BLOCK_HEAD, 0, 0);
 }
 
@@ -35,7 +42,15 @@ void hh__h2_head_begin(hh_h2_head *head, hh_h2_block block, uint32_t max_bytes, 
         hh__bytes_finish(&head->text);
     if (head->fields.capacity > HH_H2_HEAD_KEPT_BYTES / sizeof(hh_field_entry))
         hh__fields_finish(&head->fields);
-    hh__bytes_clear(&head->text);
+    bool is_alike = block == HH_H2_BLOCK_HEAD && head->block == HH_H2_BLOCK_HEAD &&
+                    head->is_complete && head->text.data != NULL && head->text.length <= max_bytes;
+    head->repeatable_status = is_alike ? head->status : 0;
+    head->repeatable = is_alike ? head->fields.count : 0;
+    head->repeatable_length = head->content_length;
+    head->is_complete = false;
+    head->checked = 0;
+    head->text.length = 0; /* not cleared: that would write into what may be repeated */
+    head->text.status = HH_OK;
     hh__fields_clear(&head->fields);
     head->text.limit = max_bytes;
     head->block = block;
@@ -104,9 +119,40 @@ static int read_status(hh_slice value)
     return status;
 }
 
+/* From here on lines are written. */
+static void stop_repeating(hh_h2_head *head)
+{
+    head->repeatable_status = 0;
+    head->repeatable = 0;
+}
+
+/* Whether this is the next field of the last head; then its line stands there already. */
+static bool repeat(hh_h2_head *head, hh_slice name, hh_slice value)
+{
+    if (head->fields.count >= head->repeatable || head->fields.count >= head->max_fields)
+        return false;
+    const hh_field_entry *entry = &head->fields.entries[head->fields.count];
+    const char *text = head->text.data;
+    if (entry->name_length != name.length || entry->value_length != value.length ||
+        memcmp(text + entry->name_offset, name.data, name.length) != 0 ||
+        memcmp(text + entry->value_offset, value.data, value.length) != 0)
+        return false;
+    if (entry->id == HH_FIELD_CONTENT_LENGTH)
+        head->content_length = head->repeatable_length;
+    head->text.length = entry->value_offset + value.length + 2;
+    head->checked = ++head->fields.count;
+    return true;
+}
+
 static void add_status(hh_h2_head *head, hh_slice value)
 {
     int status = read_status(value);
+    if (status != 0 && status == head->repeatable_status) {
+        head->status = status;
+        head->text.length = STATUS_LINE_BYTES;
+        return;
+    }
+    stop_repeating(head);
     if (status == 0) {
         fail_protocol(head, "a :status that isn't three digits from 100 on");
         return;
@@ -115,7 +161,7 @@ static void add_status(hh_h2_head *head, hh_slice value)
         fail_protocol(head, "status 101, which HTTP/2 doesn't have");
         return;
     }
-    char *at = reserve(head, sizeof(VERSION_TEXT) - 1 + STATUS_DIGITS + 2);
+    char *at = reserve(head, STATUS_LINE_BYTES);
     if (at == NULL)
         return;
     head->status = status;
@@ -189,7 +235,7 @@ static bool has_control(const hh_h2_head *head)
     const hh_scanner *scanner = hh__scanner();
     const char *text = head->text.data;
     const char *end = text + head->text.length;
-    for (uint32_t i = 0; i < head->fields.count; i++) {
+    for (uint32_t i = head->checked; i < head->fields.count; i++) {
         const hh_field_entry *entry = &head->fields.entries[i];
         const char *value_end = text + entry->value_offset + entry->value_length;
         if (scanner->value_end(text + entry->name_offset, end) != value_end)
@@ -239,6 +285,9 @@ void hh__h2_head_add(hh_h2_head *head, hh_slice name, hh_slice value)
         fail_protocol(head, "a field before :status");
         return;
     }
+    if (repeat(head, name, value))
+        return;
+    stop_repeating(head);
     if (!is_lower_name(name)) {
         fail_protocol(head, "a field name that isn't one");
         return;
@@ -264,5 +313,6 @@ hh_status hh__h2_head_end(hh_h2_head *head)
     char *at = reserve(head, 2);
     if (at != NULL)
         close_line(head, at);
+    head->is_complete = at != NULL;
     return head->failure;
 }

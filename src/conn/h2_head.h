@@ -30,6 +30,12 @@ typedef struct hh_h2_head {
     uint64_t content_length; /* UINT64_MAX: not declared */
     hh_status failure;   /* HH_OK, HH_ERR_PROTOCOL, HH_ERR_HEADERS_TOO_LARGE, HH_ERR_NO_MEMORY */
     const char *problem; /* static; with failure */
+    /* Answers of one server are much alike: what the last head began with still lies in place. */
+    bool is_complete;           /* the block has come to its end, without failure */
+    uint32_t checked;           /* fields of this block that are the last one's, byte for byte */
+    uint32_t repeatable;        /* fields of the last head that may still turn out to be repeated */
+    int repeatable_status;      /* of the last head; 0: not repeatable any more */
+    uint64_t repeatable_length; /* its content_length */
 } hh_h2_head;
 
 void hh__h2_head_init(hh_h2_head *head);

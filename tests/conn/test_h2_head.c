@@ -446,6 +446,65 @@ static void test_large_memory_is_given_back(void **state)
     hh__h2_head_finish(&head);
 }
 
+static const char *const much_alike[] = {
+    OK "server: a\ncontent-length: 130\ndate: now\n",
+    OK "server: a\ncontent-length: 131\ndate: now\n",
+    OK "server: a\ncontent-length: 130\ndate: then, which is later\n",
+    OK "server: a\n",
+    OK "server: a\ncontent-length: 130\ndate: now\nvia: b\nx: \n",
+    OK "serve: aa\ncontent-length: 130\n",
+    OK "content-length: 130\nserver: a\n",
+    OK "server: a\ncontent-length: 130\ncontent-length: 130\n",
+    OK "server: a\ncontent-length: 130\ncontent-length: 131\n",
+    OK "server: a\nconnection: close\n",
+    OK "server: a\ndate: \x01\n",
+    OK,
+    ":status: 404\nserver: a\ncontent-length: 130\ndate: now\n",
+    ":status: 100\n",
+    "server: a\n",
+};
+
+static void check_same(const hh_h2_head *head, const hh_h2_head *other)
+{
+    assert_int_equal(head->failure, other->failure);
+    if (head->failure != HH_OK)
+        return;
+    assert_int_equal(head->status, other->status);
+    assert_int_equal(head->content_length, other->content_length);
+    assert_int_equal(head->text.length, other->text.length);
+    assert_memory_equal(head->text.data, other->text.data, head->text.length);
+    assert_int_equal(head->fields.count, other->fields.count);
+    assert_memory_equal(head->fields.entries, other->fields.entries,
+                        head->fields.count * sizeof *head->fields.entries);
+}
+
+/* What a head is doesn't depend on the heads before it, also where one of them broke off. */
+static void test_heads_after_heads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HH_COUNT_OF(much_alike); i++) {
+        hh_h2_head alone;
+        hh__h2_head_init(&alone);
+        read_block(&alone, HH_H2_BLOCK_HEAD, much_alike[i]);
+        for (size_t before = 0; before < 4 * HH_COUNT_OF(much_alike); before++) {
+            const char *lines = much_alike[before / 4];
+            hh_h2_head head;
+            hh__h2_head_init(&head);
+            read_block(&head, HH_H2_BLOCK_HEAD, lines);
+            if (before % 4 == 1)
+                read_block(&head, HH_H2_BLOCK_TRAILERS, "x-sum: 0123456789abcdef0123456789\n");
+            if (before % 4 >= 2) { /* never comes to its end */
+                hh__h2_head_begin(&head, HH_H2_BLOCK_HEAD, HH_HEAD_MAX_BYTES, HH_HEAD_MAX_FIELDS);
+                add_lines(&head, before % 4 == 2 ? OK "server: a\ndate: \x02\n" : lines);
+            }
+            read_block(&head, HH_H2_BLOCK_HEAD, much_alike[i]);
+            check_same(&head, &alone);
+            hh__h2_head_finish(&head);
+        }
+        hh__h2_head_finish(&alone);
+    }
+}
+
 static void test_every_failed_allocation(void **state)
 {
     (void)state;
@@ -486,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_hpack_bomb),
         cmocka_unit_test(test_small_memory_is_kept),
         cmocka_unit_test(test_large_memory_is_given_back),
+        cmocka_unit_test(test_heads_after_heads),
         cmocka_unit_test(test_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
