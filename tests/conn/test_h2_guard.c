@@ -342,7 +342,7 @@ static const frame whole_headers = {
 
 static void check_continuations(uint32_t length)
 {
-    static const char problem[] = "a header block in more than 16 CONTINUATION frames";
+    static const char problem[] = "a header block in more than 8 CONTINUATION frames";
     const frame more = {.type = NGHTTP2_CONTINUATION, .length = length};
     const frame last = {
         .type = NGHTTP2_CONTINUATION,
@@ -382,7 +382,7 @@ static void test_continuation_without_block(void **state)
     const frame stray = {.type = NGHTTP2_CONTINUATION};
     hh_h2_guard guard = begun();
     expect_passes(&guard, &stray, HH_H2_CONTINUATIONS_MAX);
-    expect_calm(guard, &stray, START_NS, "a header block in more than 16 CONTINUATION frames");
+    expect_calm(guard, &stray, START_NS, "a header block in more than 8 CONTINUATION frames");
 }
 
 /* A block that is large before it is even decoded. */

@@ -397,7 +397,8 @@ static void test_budget_of_held_bytes(void **state)
     }
 }
 
-/* A paused call that the peer resets, or whose connection ends, fails once. */
+/* A paused call that the peer resets fails at once. One whose connection has ended gets what had
+ * come before it fails. */
 static void test_paused_stream_fails(void **state)
 {
     h2_rig *rig = *state;
@@ -414,6 +415,13 @@ static void test_paused_stream_fails(void **state)
         else if (i == 2)
             fake_stream_end(&rig->fake, FAKE_ERROR);
         h2_rig_run(rig);
+        if (i > 0) {
+            assert_true(c->is_active && rig->conn->capacity == 0);
+            h2_rig_resume(rig, 0);
+            h2_rig_run(rig);
+            assert_null(rig->conn);
+            assert_non_null(strstr(c->log, "head 200;body 3 abc;failed "));
+        }
         assert_false(c->is_active);
         assert_int_equal(c->error.processed, HH_PROCESSED_YES);
         assert_int_equal(c->error.code, i == 0   ? HH_ERR_STREAM_RESET
