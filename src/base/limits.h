@@ -79,6 +79,8 @@
 #define HH_H2_REFUSALS_MAX 4             /* of one exchange, each sent again elsewhere */
 #define HH_H2_BLOCKS_KEPT_MAX 4096       /* of the framing library, of each size, by a client */
 #define HH_H2_BLOCK_CLASSES 8            /* sizes, in steps of 64 bytes */
+#define HH_H2_DIAL_WAIT_MIN_MS 5         /* full connections are waited for, before one more */
+#define HH_H2_GROWTH_RETRY_MS 1000       /* the same after one more has failed */
 /* What a peer may send in vain: so many at once, and so many a second in the long run. */
 #define HH_H2_SETTINGS_BURST 32
 #define HH_H2_SETTINGS_PER_S 2

@@ -88,6 +88,11 @@ void hh__exchange_fail(hh_exchange *exchange, hh_status code, hh_phase phase, co
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
+static hh_timeouts timeouts_of(const hh_exchange *exchange)
+{
+    return hh__timeouts_merge(exchange->request->timeouts, exchange->client->settings.timeouts);
+}
+
 static bool is_draining(const hh_exchange *exchange)
 {
     return exchange->winner != NULL && exchange->winner->state == HH_ATTEMPT_DRAINING;
@@ -105,6 +110,9 @@ static int64_t next_due(const hh_exchange *exchange)
                       is_asking_resolve(exchange);
     if (is_waiting && exchange->wait_due_ns != 0 && (due == 0 || exchange->wait_due_ns < due))
         due = exchange->wait_due_ns;
+    if (exchange->state == HH_EXCHANGE_QUEUED && exchange->connect_check_ns != 0 &&
+        (due == 0 || exchange->connect_check_ns < due))
+        due = exchange->connect_check_ns;
     return due;
 }
 
@@ -148,10 +156,33 @@ static bool end_wait(hh_exchange *exchange, int64_t spent_ms)
     /* The pool's deadline bounds waiting for a place, not the dial that was made for us. */
     if (exchange->state != HH_EXCHANGE_QUEUED || exchange->waiter.dial != NULL)
         return false;
+    if (hh__waiter_connect_due(&exchange->waiter) != 0) { /* nor the dial that was made for all */
+        exchange->wait_due_ns =
+            hh__loop_now(exchange->client->loop) + hh__timeout_ns(timeouts_of(exchange).pool_ms);
+        return false;
+    }
     hh__exchange_fail(exchange, HH_ERR_TIMEOUT_POOL, HH_PHASE_QUEUE,
                       "no connection to %.*s came free within %" PRId64
                       " ms: raise max_connections or the pool time-out",
                       HH_SLICE_ARGS(hh_url_host(exchange->wire->url)), spent_ms);
+    return true;
+}
+
+/* A dial that others wait for too must not take longer than this one's connect time-out. True: it
+ * did. */
+static bool end_connecting(hh_exchange *exchange, int64_t now)
+{
+    const hh_waiter *waiter = &exchange->waiter;
+    int64_t due = hh__waiter_connect_due(waiter);
+    if (exchange->state != HH_EXCHANGE_QUEUED || due == 0 || due > now) {
+        exchange->connect_check_ns = due != 0 ? due : now + waiter->connect_timeout_ns;
+        return false;
+    }
+    hh_phase phase = hh__waiter_phase(waiter);
+    hh__exchange_fail(exchange, HH_ERR_TIMEOUT_CONNECT, phase,
+                      "no connection to %.*s within %" PRId64 " ms, while in phase %s",
+                      HH_SLICE_ARGS(hh_url_host(exchange->wire->url)),
+                      waiter->connect_timeout_ns / 1000000, hh_phase_name(phase));
     return true;
 }
 
@@ -175,6 +206,9 @@ static void on_due(hh_timer *timer)
         if (end_wait(exchange, spent_ms))
             return;
     }
+    if (exchange->connect_check_ns != 0 && exchange->connect_check_ns <= now &&
+        end_connecting(exchange, now))
+        return;
     set_timer(exchange);
 }
 
@@ -186,11 +220,6 @@ void hh__exchange_bound_wait(hh_exchange *exchange, int64_t wait_ns)
 
 /* --- waiting for a place --------------------------------------------------------------------- */
 
-static hh_timeouts timeouts_of(const hh_exchange *exchange)
-{
-    return hh__timeouts_merge(exchange->request->timeouts, exchange->client->settings.timeouts);
-}
-
 static void on_lent(hh_waiter *waiter, hh_pooled *pooled)
 {
     hh__exchange_launch(HH_CONTAINER_OF(waiter, hh_exchange, waiter), pooled);
@@ -199,6 +228,17 @@ static void on_lent(hh_waiter *waiter, hh_pooled *pooled)
 static void on_wait_failed(hh_waiter *waiter, const hh_error *error)
 {
     hh__exchange_finish(HH_CONTAINER_OF(waiter, hh_exchange, waiter), error);
+}
+
+/* Its own dial keeps its time itself. */
+static void expect_connection(hh_exchange *exchange)
+{
+    const hh_waiter *waiter = &exchange->waiter;
+    exchange->connect_check_ns = 0;
+    if (waiter->dial == NULL && waiter->connect_timeout_ns != 0 && hh__waiter_may_share(waiter)) {
+        exchange->connect_check_ns = waiter->queued_ns + waiter->connect_timeout_ns;
+        set_timer(exchange);
+    }
 }
 
 static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
@@ -219,6 +259,8 @@ static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
             return;
     }
     hh__pool_wait(&client->pool, origin, &exchange->waiter);
+    if (exchange->state == HH_EXCHANGE_QUEUED)
+        expect_connection(exchange);
 }
 
 /* The connect time-out bounds resolving, whoever does it. */

@@ -73,6 +73,7 @@ struct hh_exchange {
     int64_t total_due_ns; /* 0: none */
     int64_t wait_due_ns;  /* of QUEUED: the pool's; of ASKING to resolve: connect's; of a redirect's
                              body being drained; 0: none */
+    int64_t connect_check_ns; /* of QUEUED: when to look whether a dial takes too long; 0: never */
     hh_timer timer;
     hh_link ready_link; /* in client->ready: to be resumed; or client->stalled */
     uint8_t state;      /* hh_exchange_state */

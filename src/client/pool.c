@@ -1,5 +1,5 @@
 /*
- * pool.c - lending, parking, evicting: see pool.h for the rules and policy/pool_plan.h for the
+ * pool.c - lending, parking, giving way: see pool.h for the rules and policy/pool_plan.h for the
  * decisions.
  */
 #include "client/pool.h"
@@ -35,6 +35,7 @@ static void destroy_origin(hh_origin *origin)
         pool->unused_count--;
     }
     hh__list_remove(&origin->starved_link);
+    hh__timer_stop(pool->env->loop, &origin->growth);
     hh__tls_sessions_destroy(origin->sessions);
     pool->epoch++;
     hh__free(origin);
@@ -59,6 +60,7 @@ static hh_origin *create_origin(hh_pool *pool, const hh_pool_target *target)
     hh__list_init(&origin->bound);
     hh__list_init(&origin->unbound);
     hh__list_init(&origin->spare);
+    origin->growth.on_due = hh__pool_on_growth;
     if (origin->is_secure && hh__tls_sessions_create(&origin->sessions) != HH_OK) {
         hh__free(origin);
         return NULL;
@@ -122,6 +124,8 @@ static void unlist(hh_pooled *pooled)
         pooled->origin->idle_count--;
         pooled->pool->idle--;
     }
+    if (pooled->state == HH_POOLED_DRAINING)
+        pooled->origin->draining--;
     hh__list_remove(&pooled->origin_link);
 }
 
@@ -133,6 +137,7 @@ static void close_pooled(hh_pooled *pooled, hh_close how)
         return;
     unlist(pooled);
     pooled->state = HH_POOLED_CLOSED;
+    pool->leaving -= pooled->is_leaving ? 1 : 0;
     pool->open--;
     pooled->origin->open--;
     hh__conn_close(pooled->conn, how);
@@ -155,9 +160,16 @@ static void park(hh_pooled *pooled)
     hh__conn_park(pooled->conn, pooled->expires_ns);
 }
 
+static bool takes_calls(const hh_pooled *pooled)
+{
+    return pooled->conn->capacity > 0 && !pooled->is_leaving;
+}
+
 /* The state that follows from the books. */
 static hh_pooled_state state_of(const hh_pooled *pooled)
 {
+    if (!takes_calls(pooled))
+        return HH_POOLED_DRAINING;
     if (pooled->lent == 0)
         return HH_POOLED_IDLE;
     return pooled->lent < pooled->conn->capacity ? HH_POOLED_ROOMY : HH_POOLED_FULL;
@@ -175,6 +187,8 @@ static void settle(hh_pooled *pooled)
         park(pooled);
     else if (state == HH_POOLED_ROOMY)
         hh__list_push_front(&pooled->origin->roomy, &pooled->origin_link);
+    else if (state == HH_POOLED_DRAINING)
+        pooled->origin->draining++;
 }
 
 /* The oldest waiter of an origin, or NULL. */
@@ -186,19 +200,25 @@ static hh_waiter *first_waiter(const hh_origin *origin)
     return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
 }
 
-/* The oldest waiter that `pooled` may be lent to. Who prefers a fresh one and has a dial of its own
- * is passed over. */
+/* The oldest waiter that `pooled` may be lent to. Who prefers a fresh one and has a dial to wait
+ * for is passed over. */
 static hh_waiter *taker(const hh_pooled *pooled)
 {
     const hh_origin *origin = pooled->origin;
+    bool has_dial = hh__origin_shares(origin) && origin->dialling > 0;
     for (hh_link *link = hh__list_first(&origin->bound); link != NULL;
          link = hh__list_next(&origin->bound, link)) {
         hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
         if (!waiter->prefers_fresh || pooled->conn->served == 0)
             return waiter;
     }
-    hh_link *link = hh__list_first(&origin->unbound);
-    return link != NULL ? HH_CONTAINER_OF(link, hh_waiter, link) : NULL;
+    for (hh_link *link = hh__list_first(&origin->unbound); link != NULL;
+         link = hh__list_next(&origin->unbound, link)) {
+        hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
+        if (!waiter->prefers_fresh || pooled->conn->served == 0 || !has_dial)
+            return waiter;
+    }
+    return NULL;
 }
 
 /* The starved origin that has waited longest, `origin` itself left out; or NULL. */
@@ -230,8 +250,8 @@ static void serve(hh_pooled *pooled)
 {
     hh_pool *pool = pooled->pool;
     hh_waiter *waiter;
-    while (pooled->state != HH_POOLED_CLOSED && pooled->lent < pooled->conn->capacity &&
-           (waiter = taker(pooled)) != NULL) {
+    while (pooled->state != HH_POOLED_CLOSED && takes_calls(pooled) &&
+           pooled->lent < pooled->conn->capacity && (waiter = taker(pooled)) != NULL) {
         hh__pool_unbind(waiter);
         hh__pool_rest(pooled->origin);
         if (pooled->conn->served > 0)
@@ -255,18 +275,25 @@ void hh__pool_offer(hh_pooled *pooled)
     hh_origin *starved = first_starved(pool, origin);
     assert(pooled->lent > 0);
     pooled->lent--;
-    if (pooled->lent == 0 && (pool->is_closed || must_give_way(pool, origin, starved))) {
+    bool gives_way = must_give_way(pool, origin, starved);
+    if (gives_way && pooled->lent > 0 && pool->leaving == 0) {
+        pooled->is_leaving = true;
+        pool->leaving++;
+    }
+    if (pooled->lent == 0 && (pool->is_closed || gives_way || !takes_calls(pooled))) {
         if (starved != NULL) { /* what comes free is for this one */
             hh__list_remove(&starved->starved_link);
             hh__list_push_front(&pool->starved, &starved->starved_link);
         }
-        pool->stats.evicted += pool->is_closed ? 0 : 1;
+        pool->stats.evicted += !pool->is_closed && (gives_way || pooled->is_leaving) ? 1 : 0;
         close_pooled(pooled, HH_CLOSE_ORDERLY);
         hh__pool_pump_starved(pool);
         hh__pool_pump(pool, origin);
         return;
     }
     serve(pooled);
+    if (pooled->state == HH_POOLED_DRAINING)
+        hh__pool_pump(pool, origin);
 }
 
 void hh__pool_give_back(hh_pooled *pooled)
@@ -279,9 +306,14 @@ static void on_free(hh_conn *conn)
     hh__pool_offer(conn->keeper);
 }
 
+/* A connection without a call that takes none any more says by itself that it is spent. */
 static void on_capacity(hh_conn *conn)
 {
-    serve(conn->keeper);
+    hh_pooled *pooled = conn->keeper;
+    if (pooled->state == HH_POOLED_CLOSED)
+        return;
+    serve(pooled);
+    hh__pool_pump(pooled->pool, pooled->origin); /* who waited for its slots needs another */
 }
 
 static void on_spent(hh_conn *conn, hh_status why)
@@ -289,6 +321,8 @@ static void on_spent(hh_conn *conn, hh_status why)
     hh_pooled *pooled = conn->keeper;
     hh_pool *pool = pooled->pool;
     hh_origin *origin = pooled->origin;
+    if (pooled->state == HH_POOLED_CLOSED)
+        return;
     if (pooled->state == HH_POOLED_IDLE && why == HH_OK)
         pool->stats.expired++;
     close_pooled(pooled, why == HH_OK ? HH_CLOSE_ORDERLY : HH_CLOSE_ABORT);
@@ -327,118 +361,42 @@ hh_pooled *hh__pool_take(hh_pool *pool, hh_origin *origin)
     return NULL;
 }
 
+bool hh__pool_lend_free(hh_pool *pool, hh_origin *origin)
+{
+    hh_link *link = hh__list_first(&origin->roomy);
+    if (link == NULL)
+        link = hh__list_first(&origin->idle);
+    if (link == NULL)
+        return false;
+    hh_waiter *waiter = taker(HH_CONTAINER_OF(link, hh_pooled, origin_link));
+    hh_pooled *pooled = waiter != NULL ? hh__pool_take(pool, origin) : NULL;
+    if (pooled == NULL)
+        return false;
+    hh__pool_unbind(waiter);
+    waiter->on_lent(waiter, pooled);
+    return true;
+}
+
+bool hh__pool_evict_idle(hh_pool *pool, const hh_origin *origin)
+{
+    for (hh_link *link = hh__list_first(&pool->lru); link != NULL;
+         link = hh__list_next(&pool->lru, link)) {
+        hh_pooled *pooled = HH_CONTAINER_OF(link, hh_pooled, lru_link);
+        if (pooled->origin == origin)
+            continue;
+        pool->stats.evicted++;
+        close_pooled(pooled, HH_CLOSE_ORDERLY);
+        return true;
+    }
+    return false;
+}
+
 void hh__pool_distrust(hh_pool *pool, hh_origin *origin)
 {
     hh_link *link = hh__list_last(&origin->idle);
     if (link != NULL)
         close_pooled(HH_CONTAINER_OF(link, hh_pooled, origin_link), HH_CLOSE_ORDERLY);
     pool->last_step_ns = 0; /* whoever takes an idle one now looks at it first */
-}
-
-void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter)
-{
-    waiter->origin = origin;
-    waiter->dial = NULL;
-    waiter->queued_ns = hh__loop_now(pool->env->loop);
-    hh__list_push_back(&origin->unbound, &waiter->link);
-    pool->waiting++;
-    hh__pool_rest(origin);
-    hh__pool_pump(pool, origin);
-}
-
-void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter)
-{
-    if (!hh__link_is_listed(&waiter->link))
-        return;
-    hh_origin *origin = waiter->origin;
-    hh__pool_unbind(waiter);
-    hh__pool_rest(origin);
-    hh__pool_pump_starved(pool);
-}
-
-/* For an origin without spare dials of its own. */
-static hh_pool_counts count(const hh_pool *pool, const hh_origin *origin)
-{
-    hh_pool_counts counts = {
-        .open_here = origin->open,
-        .cap_here = pool->limits.max_per_origin,
-        .open_total = pool->open,
-        .cap_total = pool->limits.max_total,
-        .idle_elsewhere = pool->idle - origin->idle_count + pool->spare_count,
-    };
-    return counts;
-}
-
-static void evict_stranger(hh_pool *pool, const hh_origin *origin)
-{
-    for (hh_link *link = hh__list_first(&pool->lru); link != NULL;
-         link = hh__list_next(&pool->lru, link)) {
-        hh_pooled *pooled = HH_CONTAINER_OF(link, hh_pooled, lru_link);
-        if (pooled->origin != origin) {
-            pool->stats.evicted++;
-            close_pooled(pooled, HH_CLOSE_ORDERLY);
-            return;
-        }
-    }
-    hh_link *spare = hh__list_first(&pool->spares);
-    if (spare != NULL) {
-        hh_pool_dial *dial = HH_CONTAINER_OF(spare, hh_pool_dial, pool_link);
-        hh_origin *stranger = dial->origin;
-        hh__pool_drop_dial(dial);
-        hh__pool_rest(stranger);
-    }
-}
-
-/* Dials for the first unbound waiter if the plan says so; false: nothing more can be done now. */
-static bool pump_once(hh_pool *pool, hh_origin *origin)
-{
-    hh_link *link = hh__list_first(&origin->unbound);
-    if (link == NULL || pool->is_closed) {
-        hh__list_remove(&origin->starved_link);
-        return false;
-    }
-    hh_waiter *waiter = HH_CONTAINER_OF(link, hh_waiter, link);
-    hh_link *spare = hh__list_first(&origin->spare);
-    if (spare != NULL) {
-        hh__pool_inherit(HH_CONTAINER_OF(spare, hh_pool_dial, link), waiter);
-        return true;
-    }
-    hh_pool_counts counts = count(pool, origin);
-    switch (hh__decide_pool_action(&counts)) {
-    case HH_POOL_EVICT_AND_DIAL:
-        evict_stranger(pool, origin);
-        hh__pool_dial_for(pool, waiter);
-        return true;
-    case HH_POOL_DIAL:
-        hh__pool_dial_for(pool, waiter);
-        return true;
-    case HH_POOL_WAIT_TOTAL:
-        if (!hh__link_is_listed(&origin->starved_link))
-            hh__list_push_back(&pool->starved, &origin->starved_link);
-        return false;
-    case HH_POOL_WAIT_HERE:
-        hh__list_remove(&origin->starved_link);
-        return false;
-    }
-    return false;
-}
-
-void hh__pool_pump(hh_pool *pool, hh_origin *origin)
-{
-    while (pump_once(pool, origin))
-        ;
-}
-
-void hh__pool_pump_starved(hh_pool *pool)
-{
-    while (!hh__list_is_empty(&pool->starved) &&
-           (pool->open < pool->limits.max_total || pool->spare_count > 0)) {
-        hh_link *first = hh__list_pop_front(&pool->starved);
-        hh_origin *origin = HH_CONTAINER_OF(first, hh_origin, starved_link);
-        if (pump_once(pool, origin) && !hh__list_is_empty(&origin->unbound) &&
-            !hh__link_is_listed(&origin->starved_link))
-            hh__list_push_back(&pool->starved, &origin->starved_link); /* one each, in turn */
-    }
 }
 
 void hh__pool_finish(hh_pool *pool)
@@ -469,27 +427,60 @@ static size_t list_length(const hh_list *list)
     return length;
 }
 
+/* Who waits unbound beside a free slot may only wait for the dial of a fresh one. */
+static bool is_patient_for_a_reason(const hh_origin *origin)
+{
+    for (hh_link *link = hh__list_first(&origin->unbound); link != NULL;
+         link = hh__list_next(&origin->unbound, link))
+        if (!HH_CONTAINER_OF(link, hh_waiter, link)->prefers_fresh)
+            return false;
+    return origin->dialling > 0;
+}
+
+static bool check_connections(const hh_origin *origin)
+{
+    for (hh_link *link = hh__list_first(&origin->roomy); link != NULL;
+         link = hh__list_next(&origin->roomy, link)) {
+        const hh_pooled *pooled = HH_CONTAINER_OF(link, hh_pooled, origin_link);
+        if (pooled->lent == 0 || pooled->lent >= pooled->conn->capacity)
+            return false;
+    }
+    for (hh_link *link = hh__list_first(&origin->idle); link != NULL;
+         link = hh__list_next(&origin->idle, link))
+        if (HH_CONTAINER_OF(link, hh_pooled, origin_link)->lent != 0)
+            return false;
+    return list_length(&origin->idle) == origin->idle_count &&
+           origin->open >= origin->dialling + origin->draining + origin->idle_count;
+}
+
+static bool check_waiters(const hh_pool *pool, const hh_origin *origin)
+{
+    bool has_unbound = !hh__list_is_empty(&origin->unbound);
+    bool is_starved = hh__link_is_listed(&origin->starved_link);
+    bool has_free = origin->idle_count > 0 || !hh__list_is_empty(&origin->roomy);
+    if (has_unbound && has_free && !is_patient_for_a_reason(origin))
+        return false;
+    if (has_unbound && !is_starved && origin->dialling == 0 && hh__origin_usable(origin) == 0 &&
+        origin->open < pool->limits.max_per_origin && !pool->is_closed)
+        return false;
+    return !is_starved || has_unbound;
+}
+
 bool hh__pool_check(const hh_pool *pool)
 {
     size_t cursor = 0, open = 0, idle = 0, waiting = 0, dialling = 0, spare = 0;
     for (const hh_origin *origin; (origin = hh__map_next(&pool->origins, &cursor)) != NULL;) {
-        size_t bound = list_length(&origin->bound), unbound = list_length(&origin->unbound);
-        if (list_length(&origin->idle) != origin->idle_count || origin->open < origin->idle_count)
-            return false;
-        if ((origin->idle_count > 0 || !hh__list_is_empty(&origin->roomy)) && unbound > 0)
-            return false;
-        if (origin->open > pool->limits.max_per_origin)
-            return false;
-        if (hh__link_is_listed(&origin->starved_link) && unbound == 0)
+        size_t bound = list_length(&origin->bound), spares = list_length(&origin->spare);
+        if (!check_connections(origin) || !check_waiters(pool, origin) ||
+            origin->dialling != bound + spares || origin->open > pool->limits.max_per_origin)
             return false;
         open += origin->open;
         idle += origin->idle_count;
-        waiting += bound + unbound;
-        dialling += bound;
-        spare += list_length(&origin->spare);
+        waiting += bound + list_length(&origin->unbound);
+        dialling += origin->dialling;
+        spare += spares;
     }
-    dialling += spare;
     return open == pool->open && idle == pool->idle && waiting == pool->waiting &&
-           dialling == pool->dialling && spare == pool->spare_count &&
+           dialling == pool->dialling && spare == pool->spare_count && pool->leaving <= 1 &&
            list_length(&pool->lru) == idle && pool->open <= pool->limits.max_total;
 }

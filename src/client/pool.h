@@ -6,14 +6,24 @@
  * everything that affects trust or routing, as one key (client/pool_key.h); keys compare in full.
  * Idle connections are LIFO, waiters FIFO for each origin. A waiter is either bound to a dial made
  * for it or unbound; the bound ones are the older ones. When the total cap keeps an origin waiting
- * it stands in the starved list and takes over the next connection that comes free.
+ * it stands in the starved list and takes over the next connection that comes free; one that many
+ * share and that never comes free takes no new calls then, and goes when its last one ends.
  *
- *   connection:  DIALLING ─► FULL ⇄ ROOMY ⇄ IDLE ─► CLOSED     FULL ⇄ IDLE     any ─► CLOSED
+ *   connection:  DIALLING ─► FULL ⇄ ROOMY ⇄ IDLE     FULL ⇄ IDLE     any ─► DRAINING     any ─►
+ * CLOSED
  *
- * Invariants (hh__pool_check): open = dialling + full + roomy + idle; a lent slot has exactly one
- * call or its holder is about to start one; an idle connection stands in its origin's list and in
- * the LRU list; no origin has both a free slot and an unbound waiter. Everything O(1), but for the
- * hash of the key. Belongs to one client, under its lock.
+ * An origin that may speak HTTP/2 (policy/pool_plan.h) is dialled once, whoever waits: the first
+ * one bound, the rest not. If that speaks HTTP/2, it serves as many as it can; if it speaks HTTP/1,
+ * the rest dial for themselves; if it fails, they do too, but for those whose time for connecting
+ * is over. Connections beyond the first are dialled for nobody in particular.
+ *
+ * Invariants (hh__pool_check): open = dialling + full + roomy + idle + draining; a lent slot has
+ * exactly one call or its holder is about to start one; an idle connection stands in its origin's
+ * list and in the LRU list; no origin has both a free slot and an unbound waiter, unless that one
+ * waits for a fresh connection that is being dialled; who waits unbound waits for a dial, a slot or
+ * a cap. Everything O(1), but for the hash of the key. Belongs to one client, under its lock.
+ *
+ * pool.c: lending, parking. pool_queue.c: waiting. pool_dial.c: opening.
  */
 #ifndef HH_CLIENT_POOL_H
 #define HH_CLIENT_POOL_H
@@ -34,6 +44,7 @@ typedef enum hh_pooled_state {
     HH_POOLED_FULL = 0, /* as many slots lent as it has */
     HH_POOLED_ROOMY,    /* some lent, some free */
     HH_POOLED_IDLE,     /* none lent */
+    HH_POOLED_DRAINING, /* to be closed when the last slot has come back */
     HH_POOLED_CLOSED
 } hh_pooled_state;
 
@@ -59,6 +70,7 @@ typedef struct hh_pooled {
     hh_link origin_link; /* in the origin's roomy or idle list */
     hh_link lru_link;    /* in the pool's LRU list while idle */
     int64_t expires_ns;  /* while idle; 0: never */
+    bool is_leaving;     /* another origin needs its place */
     bool is_described;   /* a trace has told what the peer's settings are */
     bool has_idled;      /* so it may have died unnoticed, though it never served */
     hh_dial_story story;
@@ -117,6 +129,7 @@ struct hh_pool {
     hh_list unused;  /* origins with nothing but memories, oldest first */
     size_t unused_count;
     size_t open, dialling, idle, waiting, spare_count;
+    size_t leaving;       /* connections that are; one at a time */
     uint64_t epoch;       /* moves whenever an origin goes: hh_origin_hint */
     int64_t last_step_ns; /* when a step last looked at the sockets */
     bool is_closed;
@@ -155,8 +168,15 @@ void hh__pool_give_back(hh_pooled *pooled);
 /* The waiter wants no more. Harmless when it isn't waiting. */
 void hh__pool_abandon(hh_pool *pool, hh_waiter *waiter);
 
-/* What a bound waiter is waiting for: RESOLVE, CONNECT, TLS; else HH_PHASE_QUEUE. */
+/* What a waiter is waiting for: RESOLVE, CONNECT or TLS of the dial it depends on, its own or the
+ * one for all; else HH_PHASE_QUEUE. */
 hh_phase hh__waiter_phase(const hh_waiter *waiter);
+/* Whether it may come to depend on a dial that isn't its own. */
+bool hh__waiter_may_share(const hh_waiter *waiter);
+/* When the connect time-out of a waiter ends that depends on a dial not its own, which looks after
+ * its own waiter only; 0: it doesn't, or has none. It can't come to depend on one whose end is due
+ * sooner than a whole time-out from now. */
+int64_t hh__waiter_connect_due(const hh_waiter *waiter);
 
 /* Counts everything anew and compares; false when the books don't balance. For tests and the soak.
  */

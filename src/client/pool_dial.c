@@ -3,7 +3,7 @@
  *
  * A dial is made for one waiter and bound to it. When its waiter has been served otherwise it takes
  * the next one, or goes on as a spare: its connection will be of use. When it fails, its waiter
- * fails with it, and no other.
+ * fails with it, and no other but those who depended on it for as long as they may.
  */
 #include <assert.h>
 #include <string.h>
@@ -47,19 +47,12 @@ static void attach(hh_pool_dial *dial, hh_waiter *waiter)
     hh__list_push_back(&dial->origin->bound, &waiter->link);
 }
 
-static int64_t connect_deadline(const hh_pool *pool, const hh_waiter *waiter)
-{
-    if (waiter->connect_timeout_ns == 0)
-        return 0;
-    return hh__loop_now(pool->env->loop) + waiter->connect_timeout_ns;
-}
-
 /* A dial begun for somebody else counts its time anew, by the time-out of who waits now. Without
  * memory for that the time-out of before stands. */
 void hh__pool_inherit(hh_pool_dial *dial, hh_waiter *waiter)
 {
     attach(dial, waiter);
-    hh__dial_bound(dial->dial, connect_deadline(dial->pool, waiter));
+    hh__dial_bound(dial->dial, hh__waiter_dial_deadline(waiter));
 }
 
 void hh__pool_unbind(hh_waiter *waiter)
@@ -73,11 +66,13 @@ void hh__pool_unbind(hh_waiter *waiter)
         hh_link *next = hh__list_first(&origin->unbound);
         dial->waiter = NULL;
         list_spare(dial);
-        if (next != NULL)
+        if (next != NULL && hh__waiter_inherits(HH_CONTAINER_OF(next, hh_waiter, link)))
             hh__pool_inherit(dial, HH_CONTAINER_OF(next, hh_waiter, link));
     }
-    if (hh__list_is_empty(&origin->unbound))
+    if (hh__list_is_empty(&origin->unbound)) {
         hh__list_remove(&origin->starved_link);
+        hh__timer_unset(&origin->growth);
+    }
 }
 
 /* Takes a dial off the books; its waiter must have been told or taken. */
@@ -85,6 +80,7 @@ static void forget_dial(hh_pool_dial *dial)
 {
     unlist_spare(dial);
     dial->pool->dialling--;
+    dial->origin->dialling--;
     hh__free(dial);
 }
 
@@ -127,11 +123,18 @@ static void explain_refusal(const hh_origin *origin, hh_error *error)
     error->tls_error = tls_error;
 }
 
+static void note_end(hh_origin *origin, hh_dialled outcome)
+{
+    origin->last_dial.ended_ns = hh__loop_now(origin->pool->env->loop);
+    origin->last_dial.outcome = outcome;
+}
+
 static void fail_dial(hh_pool_dial *dial, const hh_error *error)
 {
     hh_pool *pool = dial->pool;
     hh_origin *origin = dial->origin;
     hh_waiter *waiter = dial->waiter;
+    bool was_for_all = hh__origin_shares(origin) && hh__origin_usable(origin) == 0;
     release_place(dial);
     if (waiter != NULL) {
         waiter->dial = NULL;
@@ -139,8 +142,13 @@ static void fail_dial(hh_pool_dial *dial, const hh_error *error)
         pool->waiting--;
     }
     forget_dial(dial);
+    note_end(origin, HH_DIALLED_IN_VAIN);
     if (waiter != NULL)
         waiter->on_failed(waiter, error);
+    if (was_for_all && error->code == HH_ERR_TIMEOUT_CONNECT)
+        hh__pool_fail_late(origin, error);
+    if (was_for_all)
+        origin->is_fanned = true;
     hh__pool_pump_starved(pool);
     hh__pool_pump(pool, origin);
     hh__pool_rest(origin);
@@ -184,14 +192,38 @@ static hh_status make_conn(hh_pool_dial *dial, const hh_dial_result *result, hh_
     return status;
 }
 
+static void note_success(hh_origin *origin, const hh_pooled *pooled)
+{
+    const hh_dial_story *story = &pooled->story;
+    bool is_h2 = pooled->conn->protocol == HH_PROTOCOL_HTTP2;
+    origin->spoken = is_h2 ? HH_SPOKEN_HTTP2 : HH_SPOKEN_HTTP1;
+    origin->last_dial.took_ns = story->resolve_ns + story->connect_ns + story->tls_ns;
+    origin->is_fanned = false;
+    origin->lone_since_ns = 0;
+    note_end(origin, HH_DIALLED_WELL);
+}
+
+/* Dials that were begun for nobody, or whose waiters a shared connection has served, while it has
+ * room: nobody needs more of them. */
+static void drop_surplus(hh_origin *origin)
+{
+    if (!hh__origin_shares(origin))
+        return;
+    for (hh_link *link; (link = hh__list_first(&origin->spare)) != NULL &&
+                        (origin->idle_count > 0 || !hh__list_is_empty(&origin->roomy));)
+        hh__pool_drop_dial(HH_CONTAINER_OF(link, hh_pool_dial, link));
+    hh__pool_pump_starved(origin->pool);
+}
+
 static void on_dial_done(void *owner, hh_dial_result *result)
 {
     hh_pool_dial *dial = owner;
     hh_pool *pool = dial->pool;
+    hh_origin *origin = dial->origin;
     hh_pooled *pooled = dial->pooled;
     hh_error error;
     if (result->stream == NULL) {
-        explain_refusal(dial->origin, &result->error);
+        explain_refusal(origin, &result->error);
         fail_dial(dial, &result->error);
         return;
     }
@@ -200,6 +232,7 @@ static void on_dial_done(void *owner, hh_dial_result *result)
         return;
     }
     copy_story(&pooled->story, result);
+    note_success(origin, pooled);
     pool->stats.opened++;
     pool->stats.tls_handshakes += result->is_tls;
     pool->stats.tls_resumptions += result->is_resumed;
@@ -208,12 +241,13 @@ static void on_dial_done(void *owner, hh_dial_result *result)
     if (waiter != NULL) {
         hh__list_remove(&waiter->link);
         waiter->dial = NULL;
-        hh__list_push_front(&dial->origin->unbound, &waiter->link);
+        hh__list_push_front(&origin->unbound, &waiter->link);
     }
     forget_dial(dial);
     pooled->lent = 1; /* by the dial, which gives it back at once */
     hh__pool_offer(pooled);
-    hh__pool_pump(pool, pooled->origin);
+    hh__pool_pump(pool, origin);
+    drop_surplus(origin);
 }
 
 static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
@@ -232,13 +266,14 @@ static hh_status start(hh_pool_dial *dial, const hh_waiter *waiter)
         .sessions = origin->sessions,
         .alpn = (const unsigned char *)alpn,
         .alpn_length = alpn != NULL ? strlen(alpn) : 0,
-        .deadline_ns = connect_deadline(pool, waiter),
+        .deadline_ns = hh__waiter_dial_deadline(waiter),
     };
     return hh__dial_start(pool->env->loop, pool->resolver, &target, dial, on_dial_done,
                           &dial->dial);
 }
 
-void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter)
+/* Begins to dial as `waiter` wants it, for nobody yet. */
+static hh_status begin(hh_pool *pool, const hh_waiter *waiter, hh_pool_dial **out)
 {
     hh_origin *origin = waiter->origin;
     hh_pool_dial *dial = hh__calloc(1, sizeof *dial);
@@ -255,22 +290,39 @@ void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter)
     if (status != HH_OK) {
         hh__free(dial);
         hh__free(pooled);
-        hh__list_remove(&waiter->link);
-        pool->waiting--;
-        hh__pool_rest(origin);
-        hh_error error;
-        hh__fail(&error, status, HH_PHASE_CONNECT, "can't start to connect to %.*s:%u",
-                 HH_SLICE_ARGS(origin->host), origin->port);
-        waiter->on_failed(waiter, &error);
-        return;
+        return status;
     }
     pool->dialling++;
     pool->open++;
+    origin->dialling++;
     origin->open++;
-    attach(dial, waiter);
+    *out = dial;
+    return HH_OK;
 }
 
-hh_phase hh__waiter_phase(const hh_waiter *waiter)
+void hh__pool_dial_for(hh_pool *pool, hh_waiter *waiter)
 {
-    return waiter->dial != NULL ? hh__dial_phase(waiter->dial->dial) : HH_PHASE_QUEUE;
+    hh_origin *origin = waiter->origin;
+    hh_pool_dial *dial;
+    hh_status status = begin(pool, waiter, &dial);
+    if (status == HH_OK) {
+        attach(dial, waiter);
+        return;
+    }
+    hh__list_remove(&waiter->link);
+    pool->waiting--;
+    hh__pool_rest(origin);
+    hh_error error;
+    hh__fail(&error, status, HH_PHASE_CONNECT, "can't start to connect to %.*s:%u",
+             HH_SLICE_ARGS(origin->host), origin->port);
+    waiter->on_failed(waiter, &error);
+}
+
+void hh__pool_dial_more(hh_pool *pool, const hh_waiter *waiter)
+{
+    hh_pool_dial *dial;
+    if (begin(pool, waiter, &dial) == HH_OK)
+        list_spare(dial);
+    else
+        note_end(waiter->origin, HH_DIALLED_IN_VAIN); /* there are connections: later, then */
 }

@@ -153,7 +153,7 @@ static void test_no_capacity_lends_nothing_more(void **state)
     assert_non_null(hh__pool_take(pool, r->origin));
     r->pooled->conn->capacity = 0; /* it goes away: what it has it may finish */
     r->pooled->conn->keeper_ops->on_capacity(r->pooled->conn);
-    assert_int_equal(r->pooled->state, HH_POOLED_FULL);
+    assert_int_equal(r->pooled->state, HH_POOLED_DRAINING);
     assert_null(hh__pool_take(pool, r->origin));
     wait_for(r, &waiting);
     assert_null(waiting.got);
