@@ -131,7 +131,7 @@ static void launch(stage *s)
 
 static void maybe_cancel(stage *s)
 {
-    if (chance(s, 100) != 0)
+    if (chance(s, 50) != 0)
         return;
     flight *of = &s->flights[chance(s, s->what->at_once)];
     if (of->id != 0 && hh_cancel(s->client, of->id) == HH_OK)
@@ -326,10 +326,11 @@ static void fly(stage *s, size_t until)
     while (s->launched < until || s->in_flight > 0) {
         size_t before = s->in_flight;
         for (size_t burst = chance(s, 24);
-             burst > 0 && s->launched < until && s->in_flight < s->what->at_once; burst--)
+             burst > 0 && s->launched < until && s->in_flight < s->what->at_once; burst--) {
             launch(s);
+            maybe_cancel(s);
+        }
         int moved = s->in_flight != before;
-        maybe_cancel(s);
         if (chance(s, 6) == 0 || s->launched == until)
             release_held(s);
         moved |= step_client(s, idle > 10 ? 1 : 0);

@@ -131,8 +131,8 @@ static size_t pick_length(wire *of)
     return kind < 4 ? chance(of, 40000) : kind < 12 ? 0 : chance(of, 400);
 }
 
-static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *place, size_t room,
-                         uint32_t *flags, nghttp2_data_source *source, void *context)
+static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *place, size_t room,
+                            uint32_t *flags, nghttp2_data_source *source, void *context)
 {
     (void)session;
     (void)id;
@@ -184,6 +184,7 @@ static void tell(lane *of, const char *status)
     char text[] = "100";
     memcpy(text, status, sizeof text);
     nghttp2_nv information = field_of(":status", text);
+    touch(of);
     nghttp2_submit_headers(of->wire->session, 0, of->id, NULL, &information, 1, NULL);
 }
 
@@ -210,7 +211,7 @@ static void answer(lane *of)
         fields[count++] = field_of("content-length", length);
     if (chance(on, 16) == 0)
         tell(of, "103");
-    nghttp2_data_provider body = {{.ptr = of}, give_body};
+    nghttp2_data_provider body = {{.ptr = of}, on_read_body};
     int is_bare = of->answer_length == 0 && !of->has_trailers;
     nghttp2_submit_response(on->session, of->id, fields, count, is_bare ? NULL : &body);
 }
@@ -237,7 +238,7 @@ static void decide(lane *of)
     size_t luck = chance(on, 1000);
     of->delay = (unsigned)chance(on, 6);
     of->state = LANE_WAITING;
-    if (is_cursed(of) || luck < 15)
+    if (!of->expects && (is_cursed(of) || luck < 15))
         reset(of, NGHTTP2_REFUSED_STREAM);
     else if (is_wild(on) && luck < 25)
         reset(of, chance(on, 2) == 0 ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
@@ -602,11 +603,9 @@ static void go_away(wire *on)
         on->turn_at += 20; /* what the client has under way meanwhile is still served */
         return;
     }
+    /* Beyond its last id nothing was done, that is what GOAWAY says (RFC 9113 §6.8). */
     int32_t last = nghttp2_session_get_last_proc_stream_id(on->session);
-    int32_t back = chance(on, 2) == 0 ? 0 : 2 * (int32_t)chance(on, 30);
-    int32_t bound = last > back ? last - back : 0;
-    if (bound < on->done_id)
-        bound = on->done_id; /* beyond it nothing has been done, that is what it says */
+    int32_t bound = chance(on, 4) == 0 ? last : on->done_id;
     on->is_going = 1;
     on->churn->counts.goaways++;
     nghttp2_submit_goaway(on->session, 0, bound, NGHTTP2_NO_ERROR, NULL, 0);
@@ -645,7 +644,7 @@ static int step_wire(wire *on)
     }
     if (on->is_shut)
         return moved;
-    if (is_wild(on) && on->streams > 10 && chance(on, 20000) == 0) {
+    if (is_wild(on) && moved && on->streams > 10 && chance(on, 5000) == 0) {
         on->churn->counts.cuts++;
         hang_up(on);
         return 1;
