@@ -5,7 +5,7 @@ own, and is ended by its process id. All serve the same files over TLS (ALPN) an
 (prior knowledge). nginx is also the origin behind those that only pass on, and behind /put/,
 /slow/, /hang, /redirect and /gzip/ of the others:
 
-    /small /medium /large    files, compared by hash (contents())
+    /small /page /medium /large    files of SIZES, compared by hash
     /put/NAME                PUT stores the body in put/NAME
     /slow/large              at 256 KiB/s beyond the first 64 KiB
     /hang                    never answered
@@ -15,6 +15,7 @@ own, and is ended by its process id. All serve the same files over TLS (ALPN) an
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -33,7 +34,7 @@ from fixtures import free_port, make_certificate
 
 PATIENCE_S = 30
 STARTS = 5
-SIZES = {"small": 100, "medium": 1 << 20, "large": 16 << 20}
+SIZES = {"small": 100, "page": 128 << 10, "medium": 1 << 20, "large": 16 << 20}
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Site:
     base: Path
     origin: int = 0  # port of the HTTP/1 origin
     silent: socket.socket = field(default_factory=socket.socket)
+    hashes: dict[str, str] = field(default_factory=dict)
 
     @property
     def certificate(self) -> Path:
@@ -50,6 +52,11 @@ class Site:
 
     def content(self, name: str) -> bytes:
         return (self.base / "root" / name).read_bytes()
+
+    def hash_of(self, name: str) -> str:
+        if name not in self.hashes:
+            self.hashes[name] = hashlib.sha256(self.content(name)).hexdigest()
+        return self.hashes[name]
 
     def close(self) -> None:
         self.silent.close()
