@@ -3,7 +3,8 @@
     storm.py [requests [seed]]
 
 A server of its own, in a process of its own, answers at once, late, in part, or never. Afterwards
-every slot and every descriptor must be back. `make soak` runs 100,000; the tests run a short form.
+every slot and every descriptor must be back. `make soak` runs 100,000 over HTTP/1.1, and as many
+over HTTP/2; the tests run a short form.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from multiprocessing.connection import Connection
 
 from descriptors import descriptors
+from storm_http2 import Http2Server
 
 import hyperhttp
 
@@ -64,11 +66,12 @@ class Server(asyncio.Protocol):
         # /never gets no answer.
 
 
-def serve(pipe: Connection, seed: int) -> None:
+def serve(pipe: Connection, seed: int, over: str = "HTTP/1.1") -> None:
     async def main() -> None:
         dice = random.Random(seed)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Server(dice), "127.0.0.1", 0, backlog=1024)
+        kind = Server if over == "HTTP/1.1" else Http2Server
+        server = await loop.create_server(lambda: kind(dice), "127.0.0.1", 0, backlog=1024)
         pipe.send(server.sockets[0].getsockname()[1])
         await loop.run_in_executor(None, pipe.recv)
 
@@ -76,8 +79,9 @@ def serve(pipe: Connection, seed: int) -> None:
 
 
 class Storm:
-    def __init__(self, url: str, requests: int, seed: int):
+    def __init__(self, url: str, requests: int, seed: int, over: str):
         self.url = url
+        self.options = {"http2_prior_knowledge": over == "HTTP/2"}
         self.left = requests
         self.dice = random.Random(seed)
         self.outcomes: collections.Counter[str] = collections.Counter()
@@ -143,7 +147,7 @@ class Storm:
         )
 
     async def closed(self, client: hyperhttp.Client) -> None:
-        own = hyperhttp.Client(max_connections=5)
+        own = hyperhttp.Client(max_connections=5, **self.options)
         calls = [own.get(self.path()) for _ in range(self.take(self.dice.randrange(1, 8)) or 1)]
         await asyncio.sleep(self.dice.random() * 0.003)
         await own.close()
@@ -166,7 +170,7 @@ class Storm:
                 self.outcomes[type(error).__name__] += 1
 
     async def rage(self) -> None:
-        async with hyperhttp.Client(max_connections=40) as client:
+        async with hyperhttp.Client(max_connections=40, **self.options) as client:
             await asyncio.gather(*[self.work(client) for _ in range(WORKERS)])
             await client.get(self.url + "/ok")  # the client still works
             stats = client._stats()
@@ -176,13 +180,13 @@ class Storm:
         self.outcomes["exchanges"] = stats["exchanges_started"]
 
 
-def run(requests: int, seed: int) -> collections.Counter[str]:
+def run(requests: int, seed: int, over: str = "HTTP/1.1") -> collections.Counter[str]:
     """Raises AssertionError at the first wrong turn; gives what came of it all."""
     pipe, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, seed))
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, seed, over))
     server.start()
     try:
-        storm = Storm(f"http://127.0.0.1:{pipe.recv()}", requests, seed)
+        storm = Storm(f"http://127.0.0.1:{pipe.recv()}", requests, seed, over)
         before = descriptors()
         asyncio.run(storm.rage())
         gc.collect()
@@ -201,8 +205,10 @@ if __name__ == "__main__":
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
     print(f"{requests:,} requests, seed {seed}", flush=True)
-    begun = time.monotonic()
-    outcomes = run(requests, seed)
-    for outcome, count in sorted(outcomes.items()):
-        print(f"{count:10,}  {outcome}")
-    print(f"every slot and descriptor is back, after {time.monotonic() - begun:.0f} s")
+    for over in ("HTTP/1.1", "HTTP/2"):
+        begun = time.monotonic()
+        print(over)
+        for outcome, count in sorted(run(requests, seed, over).items()):
+            print(f"{count:10,}  {outcome}")
+        took = time.monotonic() - begun
+        print(f"every slot and descriptor is back, after {took:.0f} s", flush=True)

@@ -7,7 +7,7 @@ import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import storm
@@ -19,14 +19,24 @@ ROUNDS = 5
 REQUESTS = 2_000 if SANITIZED else 20_000  # in a round
 
 
-@pytest.fixture(scope="module")
-def url():
+def run_server(over: str) -> Iterator[str]:
     pipe, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=storm.serve, args=(theirs, 1))
+    spawn = multiprocessing.get_context("spawn").Process
+    server = spawn(target=storm.serve, args=(theirs, 1, over))
     server.start()
     yield f"http://127.0.0.1:{pipe.recv()}"
     pipe.send(None)
     server.join()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    yield from run_server("HTTP/1.1")
+
+
+@pytest.fixture(scope="module")
+def http2_url() -> Iterator[str]:
+    yield from run_server("HTTP/2")
 
 
 def resident_kib() -> int:
@@ -90,8 +100,8 @@ WAYS: list[tuple[Callable[[hyperhttp.Client, str], Awaitable[None]], int]] = [
 ]  # fmt: skip
 
 
-async def do_round(client: hyperhttp.Client, url: str) -> None:
-    for _ in range(REQUESTS // 100):
+async def do_round(client: hyperhttp.Client, url: str, requests: int) -> None:
+    for _ in range(requests // 100):
         for way, times in WAYS:
             for _ in range(times):
                 await way(client, url)
@@ -108,18 +118,26 @@ def check(books_of_rounds: list[tuple[int, int, int]], resident: list[int]) -> N
         assert resident[-1] - resident[1] < 2048, resident
 
 
-def test_client(url):
+def watch(url: str, requests: int, **options: bool) -> None:
     counted, resident = [], []
 
     async def main():
-        async with hyperhttp.Client() as client:
+        async with hyperhttp.Client(**options) as client:
             for _ in range(ROUNDS):
-                await do_round(client, url)
+                await do_round(client, url, requests)
                 counted.append(books())
                 resident.append(resident_kib())
 
     asyncio.run(main())
     check(counted, resident)
+
+
+def test_client(url):
+    watch(url, REQUESTS)
+
+
+def test_client_over_http2(http2_url):
+    watch(http2_url, REQUESTS // 10, http2_prior_knowledge=True)  # the server is slow
 
 
 def test_session(url):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import storm
 
 
-def test_storm():
-    outcomes = storm.run(3000, 1)
+@pytest.mark.parametrize("over", ["HTTP/1.1", "HTTP/2"])
+def test_storm(over):
+    outcomes = storm.run(3000, 1, over)
     assert outcomes["cancelled"] > 300
     assert outcomes["timed out"] > 100
-    assert outcomes["answered or left"] > 100  # however slow: some set no bound
+    assert outcomes["answered or left"] > 20  # however slow: some set no bound
