@@ -42,9 +42,13 @@ bench:
 	@tools/make-venv bench/requirements.txt
 	@tools/build-package release
 	@tools/build-in build-bench --buildtype=release -Db_lto=true -Dtests=false -Dbench=true
-ifneq ($(ONLY),python)
+ifeq ($(filter python http2%,$(ONLY)),)
 	@$(PY) bench/run.py $(if $(QUICK),--quick --rounds 2) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(ONLY),--only $(ONLY))
+endif
+ifeq ($(filter-out http2%,$(ONLY)),)
+	@$(PY) bench/run_http2.py $(if $(QUICK),--quick --rounds 2) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(filter http2-%,$(ONLY)),--only $(ONLY))
 endif
 ifeq ($(filter-out python,$(ONLY)),)
 	@$(PY) bench/run_python.py $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS))
@@ -74,7 +78,7 @@ help:
 	@echo "make run               fetch thousands of files from a local nginx, verify every byte"
 	@echo "make test              every test, under sanitizers too; under ten minutes"
 	@echo "make check             quick gate: format, layers, types, unit tests; under a minute"
-	@echo "make bench [QUICK=1]   measure against other clients, side by side; ROUNDS=5 ONLY=python"
+	@echo "make bench [QUICK=1]   measure against other clients, side by side; ROUNDS=5 ONLY=http2"
 	@echo "make soak              the long proofs"
 	@echo "make fuzz [T=name]     one fuzz target, or each of them, for FUZZ_SECONDS=60"
 	@echo "make install PREFIX=   command, library, headers, pkg-config file, man pages"

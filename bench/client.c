@@ -255,6 +255,9 @@ int main(int argc, char **argv)
         if (strcmp(l.mode, "keepalive") == 0 || l.kept != NULL)
             warm_up(&l);
         drive(&l);
+        hh_client_stats stats = {.size = sizeof stats};
+        hh_client_get_stats(l.client, &stats);
+        l.run.connections = stats.connections_opened;
         bench_end(&l.run);
         drop_kept(&l);
     }

@@ -16,6 +16,7 @@ typedef struct bench_run {
     size_t capacity;
     uint64_t failures;
     uint64_t bytes;
+    uint64_t connections; /* opened */
 } bench_run;
 
 int64_t bench_now_ns(void);
@@ -24,9 +25,8 @@ int64_t bench_cpu_ns(void);
 /* `capacity`: how many requests there will be at most. Ends the program when out of memory. */
 void bench_begin(bench_run *run, size_t capacity);
 void bench_note(bench_run *run, int64_t started_ns);
-/* Prints
- * {"requests":..,"seconds":..,"cpu_us":..,"p50_us":..,"p99_us":..,"failures":..,"bytes":..,"rss_kib":..}.
- */
+/* Prints one line of JSON: requests, seconds, cpu_us, process_cpu_us (since its start), p50_us,
+ * p99_us, failures, bytes, connections, rss_kib. */
 void bench_end(bench_run *run);
 long bench_number(const char *text, const char *what);
 void bench_die(const char *what, const char *why);

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
             }
         }
     }
+    run.connections = (uint64_t)connections;
     bench_end(&run);
     free(all);
     return 0;

@@ -51,6 +51,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def make_certificate(folder: pathlib.Path) -> None:
+    """cert.pem and key.pem for localhost and 127.0.0.1, in `folder`."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        check=True, stderr=subprocess.DEVNULL)
+
+
 class Server:
     """nginx on the server's core, plain and TLS, with a small JSON answer and a file of 1 GiB."""
 
@@ -60,11 +69,7 @@ class Server:
         (folder / "www").mkdir()
         with open(folder / "www" / "big", "wb") as big:
             big.truncate(big_bytes)
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj",
-             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-            check=True, stderr=subprocess.DEVNULL)
+        make_certificate(folder)
         locations = (
             "location = /json { default_type application/json; return 200 '%s'; } "
             "location / { root %s/www; }" % (JSON_BODY, folder))
@@ -92,6 +97,18 @@ class Server:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+def run_h2load(url: str, connections: int, streams: int, requests: int,
+               *extra: str) -> dict[str, float]:
+    """Runs h2load on the client's core: requests, wall and CPU seconds, its start included in the CPU."""
+    output, _, cpu, rss = run_timed(
+        ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-n{requests}", *extra, url], {})
+    done = re.search(r"finished in ([\d.]+)(us|ms|s)[^\n]*\n.*?(\d+) done, (\d+) succeeded", output, re.S)
+    if done is None or int(done[4]) != requests:
+        raise SystemExit(f"bench: h2load failed: {output}")
+    return {"requests": requests, "cpu": cpu, "rss_kib": rss,
+            "seconds": float(done[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[done[2]]}
 
 
 def run_timed(command: list[str], env: dict[str, str]) -> tuple[str, float, float, int]:
@@ -134,10 +151,11 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
 
-def machine() -> str:
+def machine(*extra: list[str]) -> str:
+    """Cores, kernel, versions; `extra`: commands that print one more."""
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     versions = [subprocess.run(c, capture_output=True, text=True, check=False) for c in
-                (["nginx", "-v"], ["wrk", "-v"], ["curl", "--version"], ["openssl", "version"])]
+                (["nginx", "-v"], *extra, ["curl", "--version"], ["openssl", "version"])]
     first = [((v.stdout or v.stderr).splitlines() or ["?"])[0] for v in versions]
     return (f"{model.group(1) if model else '?'}, {os.cpu_count()} cores, Linux {platform.release()}; "
             + "; ".join(first))

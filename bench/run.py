@@ -16,44 +16,13 @@ import json
 import os
 import pathlib
 import shutil
-import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
 
-from harness import RESULTS, ROOT, Server, machine, run_timed, run_wrk, spread
+from harness import ROOT, Server, machine, run_timed, run_wrk
+from table import Sample, Section, write
 
 GIB = 1 << 30
-
-
-@dataclass
-class Sample:
-    """One run of one client: requests done, wall and CPU seconds, p99 in microseconds, bytes."""
-
-    requests: int
-    seconds: float
-    cpu: float
-    p99_us: float = 0.0
-    bytes: int = 0
-    rss_kib: int = 0
-
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
-
-    @property
-    def cpu_us(self) -> float:
-        return self.cpu * 1e6 / self.requests
-
-
-@dataclass
-class Section:
-    """A table: what was compared, by row (shape) and column (client)."""
-
-    name: str
-    title: str
-    unit: str
-    rows: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
 
 
 class Bench:
@@ -97,7 +66,7 @@ class Bench:
         return section
 
     def bodies(self, rounds: int) -> Section:
-        section = Section("bodies", "bodies of 1 GiB", "CPU ms a body")
+        section = Section("bodies", "bodies of 1 GiB", "CPU µs a request", has_wide_range=True)
         target = self.server.folder / "received"
         for name, port in (("plain", self.server.plain), ("TLS", self.server.tls)):
             url = self.server.url(port, "/big")
@@ -148,72 +117,6 @@ class Bench:
         return numbers
 
 
-def ratios(row: dict[str, list[Sample]], peer: str, what: str) -> list[float]:
-    pairs = zip(row["hyperhttp"], row[peer], strict=True)
-    return [getattr(ours, what) / getattr(theirs, what) for ours, theirs in pairs]
-
-
-def table(section: Section) -> list[str]:
-    lines = [f"## {section.title}", "",
-             "| shape | client | requests/s | CPU µs a request | p99 µs | our CPU : its CPU | our rate : its rate |",
-             "| --- | --- | --- | --- | --- | --- | --- |"]
-    for shape, row in section.rows.items():
-        for client, samples in row.items():
-            rate = statistics.median(s.rate for s in samples)
-            cpu = statistics.median(s.cpu_us for s in samples)
-            p99 = statistics.median(s.p99_us for s in samples)
-            ours = client == "hyperhttp"
-            lines.append(
-                f"| {shape} | {client} | {rate:,.2f} | {cpu:,.2f} | {f'{p99:,.0f}' if p99 else '–'} | "
-                f"{'' if ours else spread(ratios(row, client, 'cpu_us'))} | "
-                f"{'' if ours else spread(ratios(row, client, 'rate'))} |")
-    return [*lines, ""]
-
-
-def plot(section: Section) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        print("bench: no matplotlib, so no plots", file=sys.stderr)
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    clients = list(dict.fromkeys(client for row in section.rows.values() for client in row))
-    figure, axes = pyplot.subplots(figsize=(9, 4.5))
-    width = 0.8 / len(clients)
-    for index, client in enumerate(clients):
-        shapes = [i for i, row in enumerate(section.rows.values()) if client in row]
-        heights = [statistics.median(s.cpu_us for s in row[client])
-                   for row in section.rows.values() if client in row]
-        axes.bar([i + index * width for i in shapes], heights, width, label=client)
-    axes.set_xticks([i + 0.4 - width / 2 for i in range(len(section.rows))], list(section.rows), fontsize=7)
-    axes.set_ylabel("CPU µs a request, median")
-    axes.set_title(section.title)
-    axes.legend()
-    if section.name == "bodies":
-        axes.set_yscale("log")
-    figure.tight_layout()
-    figure.savefig(RESULTS / f"{section.name}.png", dpi=110)
-    pyplot.close(figure)
-
-
-def write(sections: list[Section], numbers: dict[str, float]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    lines = ["# Benchmarks", "", machine(), "",
-             "Server and client on a core each; medians of interleaved rounds; ratios are pairwise, with "
-             "their smallest and largest value.", ""]
-    for section in sections:
-        lines += table(section)
-        plot(section)
-    lines += ["## Small numbers", "", "| what | value |", "| --- | --- |"]
-    lines += [f"| {name} | {value:,.1f} |" for name, value in numbers.items()]
-    (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
-    plain = {s.name: {shape: {client: [vars(x) for x in samples] for client, samples in row.items()}
-                      for shape, row in s.rows.items()} for s in sections}
-    (RESULTS / "results.json").write_text(json.dumps({"sections": plain, "numbers": numbers}, indent=1))
-    print("\n".join(lines))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a fifth of the work, for a first look")
@@ -231,7 +134,8 @@ def main() -> int:
             bench = Bench(options.build, server, options.quick)
             chosen = [options.only] if options.only else ["keepalive", "bodies", "connects"]
             sections = [getattr(bench, section)(options.rounds) for section in chosen]
-            write(sections, {} if options.only else bench.small_numbers())
+            write("table.md", "results.json", machine(["wrk", "-v"]), sections,
+                  {} if options.only else bench.small_numbers())
         finally:
             server.stop()
     return 0

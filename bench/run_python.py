@@ -195,7 +195,7 @@ def say(text: str) -> None:
 
 def versions(peers: Peers) -> str:
     named = ", ".join(f"{name} {version}" for name, version in peers.versions.items())
-    return f"Python {sys.version.split()[0]}; {named}; {machine()}"
+    return f"Python {sys.version.split()[0]}; {named}; {machine(['wrk', '-v'])}"
 
 
 def main() -> int:
