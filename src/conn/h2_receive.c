@@ -311,7 +311,7 @@ void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end)
     hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
     if (s->failure != NULL)
         return;
-    s->call->received_bytes += head->text.length;
+    s->call->received_bytes += HH_H2_FRAME_HEAD_BYTES + head->text.length;
     if (hh__h2_head_end(head) != HH_OK) {
         fail_stream(s, head->failure, phase, head->problem);
         return;

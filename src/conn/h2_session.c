@@ -202,7 +202,10 @@ static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error
     const char *remote = s->h2->conn.remote;
     hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
     /* Once an answer has begun nobody can take back that the request was processed. */
-    if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
+    if (s->is_reset)
+        hh__fail(error, HH_ERR_PROTOCOL, phase, "%s broke the rules of HTTP/2: %s", remote,
+                 nghttp2_http2_strerror(code));
+    else if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
         hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed", remote);
     else
         hh__fail(error, HH_ERR_STREAM_RESET, phase, "%s reset the stream: %s", remote,
@@ -268,10 +271,16 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
             h2->settings_sent_ns = hh__loop_now(h2->conn.env->loop);
         break;
+    case NGHTTP2_RST_STREAM:
+        s = stream_of(h2, frame->hd.stream_id);
+        if (s != NULL)
+            s->is_reset = true; /* by nghttp2, which has found a fault */
+        break;
     case NGHTTP2_GOAWAY:
         /* Of nghttp2's own making: it has found a fault. */
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
-            hh__h2_break(h2, HH_ERR_PROTOCOL, 0, nghttp2_http2_strerror(frame->goaway.error_code));
+            hh__h2_break(h2, HH_ERR_PROTOCOL, frame->goaway.error_code,
+                         nghttp2_http2_strerror(frame->goaway.error_code));
         break;
     default:
         break;

@@ -464,11 +464,12 @@ void h2_rig_begin(h2_rig *rig, unsigned count)
 bool h2_rig_serves(h2_rig *rig)
 {
     unsigned i = 0;
-    while (rig->calls[i] != NULL && rig->calls[i]->is_active)
+    while (rig->calls[i] != NULL && !rig->calls[i]->is_probe)
         i++;
     if (rig->conn == NULL || rig->conn->capacity == 0)
         return false;
     h2_rig_call *c = h2_rig_get(rig, i);
+    c->is_probe = true;
     h2_rig_run(rig);
     h2_put_headers(&rig->say, (uint32_t)c->call.stream_id, H2_END_STREAM, ":status: 299");
     h2_rig_say(rig);

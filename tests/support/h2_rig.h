@@ -63,6 +63,7 @@ typedef struct h2_rig_call {
 
     /* What has happened since h2_rig_start. */
     bool is_active;
+    bool is_probe; /* made by h2_rig_serves */
     unsigned ends; /* reports of an end, cancels, and the connection's close */
     unsigned counts[H2_RIG_REPORTS];
     hh_error error; /* of on_failed */
@@ -113,8 +114,7 @@ void h2_rig_open(h2_rig *rig, fake_kind kind);
 
 /* A new connection with `count` plain calls under way: streams 1, 3, 5 ... */
 void h2_rig_begin(h2_rig *rig, unsigned count);
-/* Whether the connection still serves: makes one more call, in the first free place, and answers.
- */
+/* Whether the connection still serves: makes one more call, in a place of its own, and answers. */
 bool h2_rig_serves(h2_rig *rig);
 
 /* A fresh call number `i`: "GET / HTTP/1.1" to http://peer, no body. Change it before start. */
