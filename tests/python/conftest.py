@@ -46,23 +46,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     find = metafunc.definition.get_closest_marker
     if not find("both_protocols") or find("only_http1"):
         return
-    if "protocol" in metafunc.fixturenames:
-        metafunc.parametrize("protocol", ["h1", "h2"], indirect=True)
+    if "http_version" in metafunc.fixturenames:
+        metafunc.parametrize("http_version", ["h1", "h2"], indirect=True)
 
 
 @pytest.fixture
-def protocol(request: pytest.FixtureRequest) -> str:
+def http_version(request: pytest.FixtureRequest) -> str:
     return getattr(request, "param", "h1")
 
 
 @pytest.fixture
 def peer(
-    protocol: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    http_version: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Peer | Http2Peer]:
     """The scripted peer. Over HTTP/2, where a test is run so, its URLs are https, and every client,
     those of other processes too, trusts its certificate."""
     made = Peer()
-    if protocol == "h2":
+    if http_version == "h2":
         made = Http2Peer(certificate)
         trust(made.ca, monkeypatch)
     try:
@@ -118,9 +118,9 @@ def httpbin(httpbin_server: Httpbin) -> Httpbin:
 
 
 @pytest.fixture
-def httpbin_tls(request: pytest.FixtureRequest, protocol: str) -> Httpbin:
+def httpbin_tls(request: pytest.FixtureRequest, http_version: str) -> Httpbin:
     """The same by TLS: `verify=httpbin_tls.ca`. It listens on `unix_path` too."""
-    name = "httpbin_http2_server" if protocol == "h2" else "httpbin_tls_server"
+    name = "httpbin_http2_server" if http_version == "h2" else "httpbin_tls_server"
     server: Httpbin = request.getfixturevalue(name)
     server.requests.clear()
     return server

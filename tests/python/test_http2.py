@@ -504,7 +504,7 @@ def test_keepalive_gives_up_a_dead_connection():
 
 
 @pytest.mark.both_protocols
-def test_the_peer_speaks_what_it_should(peer, protocol):
-    wanted = {"h1": "HTTP/1.1", "h2": "HTTP/2"}[protocol]
+def test_the_peer_speaks_what_it_should(peer, http_version):
+    wanted = {"h1": "HTTP/1.1", "h2": "HTTP/2"}[http_version]
     with hyperhttp.Session() as session:
         assert session.get(peer.url()).http_version == wanted
