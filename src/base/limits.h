@@ -94,6 +94,7 @@
 #define HH_H2_PRIORITY_SLACK 64            /* beyond one for each stream of ours */
 #define HH_H2_RESET_SLACK 32               /* likewise */
 #define HH_H2_WINDOW_UPDATE_SLACK 256      /* beyond four for each stream and DATA frame of ours */
+#define HH_H2_WINDOW_UPDATE_BYTES 128      /* and one for so many body bytes: some read slowly */
 #define HH_H2_CONTINUATIONS_MAX 8          /* of one header block */
 #define HH_H2_HEADER_BLOCK_MAX_BYTES 65536 /* coded, all its frames together */
 #define HH_H2_HEAD_KEPT_BYTES 4096         /* memory of the last head, kept for the next */

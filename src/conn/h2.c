@@ -158,6 +158,9 @@ static int64_t due_time(const hh_h2_stream *s)
 {
     int64_t now = now_of(s->h2);
     const hh_call *call = s->call;
+    /* What has come whole, or comes no further, waits for its reader alone. */
+    if (s->receive == HH_H2_RECEIVE_ENDED || s->h2->failure != HH_OK)
+        return 0;
     if (s->send == HH_H2_SEND_EXPECT)
         return s->expect_due_ns;
     if (hh__h2_has_unsent(s))
@@ -215,11 +218,11 @@ static void on_stream_timer(hh_timer *timer)
     describe_delay(s, &error);
     int64_t limit =
         error.code == HH_ERR_TIMEOUT_READ ? s->call->read_timeout_ns : s->call->write_timeout_ns;
-    bool is_silent = now_of(h2) - h2->received_ns >= limit;
-    hh__h2_fail(s, &error, NGHTTP2_CANCEL);
-    /* The whole connection may be dead: the next call had better not find out the same way. */
-    if (is_silent && h2->state == HH_H2_OPEN)
+    /* The whole connection may be dead: the next call, which may be made in the report, had better
+     * not find out the same way. */
+    if (now_of(h2) - h2->received_ns >= limit)
         hh__h2_drain(h2);
+    hh__h2_fail(s, &error, NGHTTP2_CANCEL);
     hh__h2_settle(h2);
 }
 
@@ -471,7 +474,9 @@ static void fail_open(hh_h2 *h2)
         if (s->failure != NULL) {
             hh_error error = *s->failure;
             hh__h2_fail(s, &error, NGHTTP2_CANCEL);
-        } else if (!outlives(s)) {
+        } else if (outlives(s)) {
+            hh__h2_touch(s);
+        } else {
             hh__h2_fail_ended(s);
         }
     }

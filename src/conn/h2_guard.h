@@ -35,6 +35,7 @@ typedef struct hh_h2_guard {
     uint64_t window_updates;
     uint64_t opened;     /* streams of ours */
     uint64_t data_sent;  /* DATA frames of ours */
+    uint64_t data_bytes; /* in those */
     uint64_t pings_free; /* PING frames that those account for */
     hh_h2_bucket settings, pings, empty_data, unknown;
 } hh_h2_guard;
@@ -53,9 +54,10 @@ static inline void hh__h2_guard_opened(hh_h2_guard *guard)
 {
     guard->opened++;
 }
-static inline void hh__h2_guard_sent_data(hh_h2_guard *guard)
+static inline void hh__h2_guard_sent_data(hh_h2_guard *guard, size_t bytes)
 {
     guard->data_sent++;
+    guard->data_bytes += bytes;
 }
 
 #endif

@@ -169,6 +169,8 @@ struct hh_h2 {
     hh_status failure;   /* why the connection ends, told by the next settle; HH_OK: it doesn't */
     uint32_t fault;      /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
     const char *problem; /* what the peer did, for sentences; NULL: nothing */
+    const char *objection; /* of nghttp2's to a frame just read: of the stream's end or the
+                              connection's */
     char said[HH_H2_PROBLEM_BYTES]; /* by nghttp2 about it: `problem` may point here */
     hh_error io_error;              /* with failure HH_ERR_SEND or HH_ERR_RECEIVE */
     unsigned later;

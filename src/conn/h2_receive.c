@@ -299,10 +299,12 @@ static void take_trailers(hh_h2_stream *s)
     if (!has_all(s))
         return;
     hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
-    if (s->held_first == NULL && !s->is_paused)
+    if (s->held_first == NULL && !s->is_paused) {
         hh__h2_complete(s, &s->h2->head);
-    else
-        keep_trailers(s);
+        return;
+    }
+    hh__h2_touch(s);
+    keep_trailers(s);
 }
 
 void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end)
@@ -387,6 +389,7 @@ void hh__h2_take_end(hh_h2_stream *s)
     if (!has_all(s))
         return;
     hh__h2_set_receive(s, HH_H2_RECEIVE_ENDED);
+    hh__h2_touch(s);
     end_if_delivered(s);
 }
 
@@ -415,6 +418,7 @@ static void feed(hh_h2 *h2, hh_slice data)
         hh__h2_break(h2, HH_ERR_PROTOCOL, verdict.error, verdict.problem);
         return;
     }
+    h2->objection = NULL;
     h2->is_inside = true;
     ssize_t taken = nghttp2_session_mem_recv(h2->session, (const uint8_t *)data.data, data.length);
     h2->is_inside = false;

@@ -325,10 +325,18 @@ void hh__h2_flush(hh_h2 *h2)
 
 /* --- requests -------------------------------------------------------------------------------- */
 
+/* On both sides; nghttp2 forgets the stream right after the callback that brought the end. */
+static bool has_ended(const hh_h2_stream *s)
+{
+    return s->is_closed ||
+           (s->receive == HH_H2_RECEIVE_ENDED &&
+            nghttp2_session_get_stream_local_close(s->h2->session, s->id) != 0);
+}
+
 void hh__h2_reset(hh_h2_stream *s, uint32_t code)
 {
     hh_h2 *h2 = s->h2;
-    if (s->id == 0 || s->is_closed || s->is_reset || h2->state == HH_H2_CLOSED)
+    if (s->id == 0 || s->is_reset || h2->state == HH_H2_CLOSED || has_ended(s))
         return;
     s->is_reset = true;
     if (nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, s->id, code) != 0)

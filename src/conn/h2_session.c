@@ -172,8 +172,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     hh_h2 *h2 = user;
     (void)session;
     hh_h2_stream *s = frame->hd.stream_id != 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
-    if (h2->problem == NULL)
-        h2->problem = nghttp2_strerror(code);
+    h2->objection = nghttp2_strerror(code);
     if (h2->head_stream == s)
         h2->head_stream = NULL;
     if (s != NULL) {
@@ -246,7 +245,7 @@ static void request_is_out(hh_h2 *h2, hh_h2_stream *s, const nghttp2_frame *fram
 
 static void data_is_out(hh_h2 *h2, hh_h2_stream *s, const nghttp2_frame *frame)
 {
-    hh__h2_guard_sent_data(&h2->guard);
+    hh__h2_guard_sent_data(&h2->guard, frame->hd.length);
     if (s != NULL && s->send == HH_H2_SEND_BODY && end_of(frame) == HH_H2_LAST) {
         hh__h2_set_send(s, HH_H2_SEND_DONE);
         hh__h2_touch(s); /* from now on the answer is waited for */
@@ -280,7 +279,9 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         /* Of nghttp2's own making: it has found a fault. */
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
             hh__h2_break(h2, HH_ERR_PROTOCOL, frame->goaway.error_code,
-                         nghttp2_http2_strerror(frame->goaway.error_code));
+                         h2->objection != NULL
+                             ? h2->objection
+                             : nghttp2_http2_strerror(frame->goaway.error_code));
         break;
     default:
         break;
