@@ -332,8 +332,8 @@ static void test_window_update_flood(void **state)
     expect_passes(&guard, &update, 4000 + 1000 / HH_H2_WINDOW_UPDATE_BYTES);
     expect_calm(guard, &update, START_NS, problem);
     hh__h2_guard_sent_data(&guard, 16000);
-    expect_passes(&guard, &update, 4 + 17000 / HH_H2_WINDOW_UPDATE_BYTES -
-                                       1000 / HH_H2_WINDOW_UPDATE_BYTES);
+    expect_passes(&guard, &update,
+                  4 + 17000 / HH_H2_WINDOW_UPDATE_BYTES - 1000 / HH_H2_WINDOW_UPDATE_BYTES);
     expect_calm(guard, &update, START_NS, problem);
 }
 
