@@ -205,6 +205,8 @@ static bool pump_once(hh_pool *pool, hh_origin *origin)
         hh__timer_unset(&origin->growth);
         return false;
     }
+    if (waiter->prefers_fresh)
+        return provide(pool, origin, waiter) || hh__pool_lend_free(pool, origin);
     return hh__pool_lend_free(pool, origin) || provide(pool, origin, waiter);
 }
 
