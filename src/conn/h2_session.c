@@ -279,9 +279,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         /* Of nghttp2's own making: it has found a fault. */
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
             hh__h2_break(h2, HH_ERR_PROTOCOL, frame->goaway.error_code,
-                         h2->objection != NULL
-                             ? h2->objection
-                             : nghttp2_http2_strerror(frame->goaway.error_code));
+                         h2->objection != NULL ? h2->objection
+                                               : nghttp2_http2_strerror(frame->goaway.error_code));
         break;
     default:
         break;
