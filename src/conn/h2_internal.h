@@ -165,10 +165,10 @@ struct hh_h2 {
     int64_t rtt_ns;      /* 0: not known yet */
     int64_t received_ns; /* when something last came */
     int64_t ping_due_ns;
-    int64_t expires_ns;  /* while idle; 0: never */
-    hh_status failure;   /* why the connection ends, told by the next settle; HH_OK: it doesn't */
-    uint32_t fault;      /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
-    const char *problem; /* what the peer did, for sentences; NULL: nothing */
+    int64_t expires_ns;    /* while idle; 0: never */
+    hh_status failure;     /* why the connection ends, told by the next settle; HH_OK: it doesn't */
+    uint32_t fault;        /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
+    const char *problem;   /* what the peer did, for sentences; NULL: nothing */
     const char *objection; /* of nghttp2's to a frame just read: of the stream's end or the
                               connection's */
     char said[HH_H2_PROBLEM_BYTES]; /* by nghttp2 about it: `problem` may point here */
