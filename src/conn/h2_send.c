@@ -328,9 +328,8 @@ void hh__h2_flush(hh_h2 *h2)
 /* On both sides; nghttp2 forgets the stream right after the callback that brought the end. */
 static bool has_ended(const hh_h2_stream *s)
 {
-    return s->is_closed ||
-           (s->receive == HH_H2_RECEIVE_ENDED &&
-            nghttp2_session_get_stream_local_close(s->h2->session, s->id) != 0);
+    return s->is_closed || (s->receive == HH_H2_RECEIVE_ENDED &&
+                            nghttp2_session_get_stream_local_close(s->h2->session, s->id) != 0);
 }
 
 void hh__h2_reset(hh_h2_stream *s, uint32_t code)
