@@ -669,6 +669,98 @@ static void test_priority(void **state)
     }
 }
 
+/* --- over HTTP/2 itself ---------------------------------------------------------------------- */
+
+static int speak_http2(void **state)
+{
+    (void)state;
+    return setenv("HH_TEST_PROTOCOL", "h2", 1);
+}
+
+static int speak_http1(void **state)
+{
+    (void)state;
+    return unsetenv("HH_TEST_PROTOCOL");
+}
+
+typedef struct story {
+    char text[4096];
+    size_t length;
+} story;
+
+static void gather_trace(hh_client *client, const hh_event *event, answer *to)
+{
+    story *told = to->context;
+    (void)client;
+    if (event->type != HH_EVENT_TRACE || event->body.length > sizeof told->text - 2 - told->length)
+        return;
+    memcpy(told->text + told->length, event->body.data, event->body.length);
+    told->length += event->body.length;
+    told->text[told->length++] = '\n';
+    told->text[told->length] = '\0';
+}
+
+static void get_traced(hh_client *client, const char *url, story *told)
+{
+    hh_request *request = whole_request(client, NULL, url);
+    answer got = {.hook = gather_trace, .context = told};
+    *told = (story){.length = 0};
+    assert_int_equal(hh_request_set_trace(request, HH_ON), HH_OK);
+    whole_submit(client, request, &got);
+    whole_drain(client);
+    assert_answered(&got, 200, "hello");
+    assert_int_equal(hh_response_version(got.response), 20);
+    answer_clear(&got);
+    hh_request_destroy(request);
+}
+
+static void test_the_trace_tells_of_streams(void **state)
+{
+    (void)state;
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP));
+    hh_client *client = whole_client(NULL);
+    story first, second;
+    get_traced(client, peer_url(server, "/a"), &first);
+    get_traced(client, peer_url(server, "/b"), &second);
+    assert_non_null(strstr(first.text, "GET /a HTTP/2\r\n"));
+    assert_null(strstr(first.text, "HTTP/1"));
+    assert_non_null(strstr(first.text, "streams at once"));
+    assert_non_null(strstr(first.text, "HTTP/2, stream 1\n"));
+    assert_non_null(strstr(second.text, "HTTP/2, stream 3\n"));
+    assert_null(strstr(second.text, "streams at once")); /* once is enough */
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
+/* Before its SETTINGS come the server is sent more than it allows. What it refuses goes out again,
+ * POST or not, and nothing of that shows. */
+static void test_what_is_refused_goes_out_again(void **state)
+{
+    (void)state;
+    enum { COUNT = 30 };
+    peer_allow_streams(2);
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP));
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections_per_origin = 2;
+    hh_client *client = whole_client(&options);
+    answer *got = calloc(COUNT, sizeof *got);
+    assert_non_null(got);
+    hh_request *request = whole_request(client, "POST", peer_url(server, "/"));
+    for (size_t i = 0; i < COUNT; i++)
+        whole_submit(client, request, &got[i]);
+    whole_drain(client);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_answered(&got[i], 200, "hello");
+        answer_clear(&got[i]);
+    }
+    assert_true(whole_stats(client).connections_opened <= 2);
+    assert_at_rest(client);
+    free(got);
+    hh_request_destroy(request);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -691,6 +783,9 @@ int main(void)
         cmocka_unit_test(test_misdirected),
         cmocka_unit_test(test_misdirected_for_good),
         cmocka_unit_test(test_priority),
+        cmocka_unit_test_setup_teardown(test_the_trace_tells_of_streams, speak_http2, speak_http1),
+        cmocka_unit_test_setup_teardown(test_what_is_refused_goes_out_again, speak_http2,
+                                        speak_http1),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }
