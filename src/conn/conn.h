@@ -130,6 +130,7 @@ typedef struct hh_conn_env {
     bool keeps_no_blocks;
     uint64_t held_bytes; /* body bytes that paused streams hold, at most HH_H2_HELD_MAX_BYTES and
                             what was under way */
+    hh_list withholding; /* streams of h2 whose bytes found that budget used up */
     int64_t h2_keepalive_ns; /* PING a silent connection so often; 0: never */
     uint32_t max_head_bytes;
     uint32_t max_fields;

@@ -77,8 +77,9 @@ typedef struct hh_h2_held {
 typedef struct hh_h2_stream {
     hh_h2 *h2;
     hh_call *call;
-    hh_link link;        /* in h2->waiting or h2->open */
-    hh_link report_link; /* in h2->reports: the task has something to tell the call */
+    hh_link link;          /* in h2->waiting or h2->open */
+    hh_link report_link;   /* in h2->reports: the task has something to tell the call */
+    hh_link withheld_link; /* in env->withholding, while `withheld` isn't 0 */
     struct hh_h2_stream *next_free;
     int32_t id;
     uint8_t send;     /* hh_h2_send */

@@ -4,8 +4,8 @@
  * Body bytes are reported where they lie in the receive buffer. A paused stream's bytes are copied
  * into a chain of its own, so that neighbours go on; they are bounded by the stream's window, and
  * all chains of a client by HH_H2_HELD_MAX_BYTES: beyond that the connection gets no credit for
- * them either (RFC 9113 §5.2.2). Otherwise the connection's credit returns on receipt, a stream's
- * when its bytes are taken.
+ * them either (RFC 9113 §5.2.2), until they fit again. Otherwise the connection's credit returns on
+ * receipt, a stream's when its bytes are taken.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -80,6 +80,37 @@ static hh_h2_held *held_room(hh_h2_stream *s)
     return held;
 }
 
+static void withhold(hh_h2_stream *s, size_t count)
+{
+    hh_list *withholding = &s->h2->conn.env->withholding;
+    if (withholding->head.next == NULL) /* the first ever: the environment began as zeros */
+        hh__list_init(withholding);
+    if (s->withheld == 0)
+        hh__list_push_back(withholding, &s->withheld_link);
+    s->withheld += count;
+}
+
+static void give_credit_back(hh_h2_stream *s, uint64_t count)
+{
+    s->withheld -= count;
+    if (s->withheld == 0)
+        hh__list_remove(&s->withheld_link);
+    hh__h2_credit_conn(s->h2, (size_t)count);
+}
+
+/* All that is held fits again: no paused stream starves the neighbours on its connection. */
+static void give_all_credit_back(hh_conn_env *env)
+{
+    hh_link *link;
+    if (env->withholding.head.next == NULL)
+        return;
+    while ((link = hh__list_first(&env->withholding)) != NULL) {
+        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, withheld_link);
+        hh__h2_later(s->h2, HH_H2_LATER_FLUSH);
+        give_credit_back(s, s->withheld);
+    }
+}
+
 static void hold(hh_h2_stream *s, hh_slice data)
 {
     hh_h2 *h2 = s->h2;
@@ -87,7 +118,7 @@ static void hold(hh_h2_stream *s, hh_slice data)
     s->held += data.length;
     env->held_bytes += data.length;
     if (env->held_bytes > HH_H2_HELD_MAX_BYTES)
-        s->withheld += data.length;
+        withhold(s, data.length);
     else
         hh__h2_credit_conn(h2, data.length);
     while (data.length > 0) {
@@ -111,11 +142,13 @@ static void hold(hh_h2_stream *s, hh_slice data)
 /* So many held bytes are gone: the budget, and the connection's credit for what exceeded it. */
 static void unhold(hh_h2_stream *s, uint64_t count)
 {
-    uint64_t withheld = count < s->withheld ? count : s->withheld;
+    hh_conn_env *env = s->h2->conn.env;
     s->held -= count;
-    s->h2->conn.env->held_bytes -= count;
-    s->withheld -= withheld;
-    hh__h2_credit_conn(s->h2, (size_t)withheld);
+    env->held_bytes -= count;
+    if (s->withheld != 0)
+        give_credit_back(s, count < s->withheld ? count : s->withheld);
+    if (env->held_bytes <= HH_H2_HELD_MAX_BYTES)
+        give_all_credit_back(env);
 }
 
 static void pop_held(hh_h2_stream *s)

@@ -145,6 +145,35 @@ static void test_reasons_are_not_mixed_up(void **state)
                         "peer:80 closed the connection before it answered");
 }
 
+/* --- Credit ----------------------------------------------------------------------------------- */
+
+/* What was held beyond the budget is paid for as soon as all fits again, though its own stream
+ * still pauses: neighbours on the connection would starve. */
+static void test_withheld_credit_returns_with_the_budget(void **state)
+{
+    enum { STREAMS = 80 };
+    h2_rig *rig = *state;
+    h2_rig_begin(rig, STREAMS);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
+        h2_rig_say(rig);
+        int64_t may = h2_peer_may_send(&rig->peer, 2 * i + 1);
+        h2_put_pattern(&rig->say, 2 * i + 1, 0, 0, (size_t)may);
+        h2_rig_say(rig);
+    }
+    assert_true(rig->env.held_bytes > HH_H2_HELD_MAX_BYTES);
+    assert_true(rig->peer.allowance < HH_H2_WINDOW_BYTES);
+    for (unsigned i = 0; rig->env.held_bytes > HH_H2_HELD_MAX_BYTES; i++) {
+        assert_true(rig->peer.allowance < HH_H2_WINDOW_BYTES);
+        h2_rig_resume(rig, i);
+        h2_rig_run(rig);
+    }
+    assert_true(rig->env.held_bytes > HH_H2_HELD_MAX_BYTES - 2 * HH_H2_WINDOW_BYTES);
+    assert_true(rig->peer.allowance > HH_H2_CONN_WINDOW_BYTES / 2);
+    assert_true(h2_rig_serves(rig));
+}
+
 /* --- Peers that are odd ----------------------------------------------------------------------- */
 
 /* A server that reads an upload in small pieces returns credit for each of them, to the stream and
@@ -207,6 +236,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_last_bytes_wait_for_their_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_connection_takes_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reasons_are_not_mixed_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_withheld_credit_returns_with_the_budget, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_credit_in_small_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_reset_behind_the_end, set_up, tear_down),
     };
