@@ -445,6 +445,27 @@ static void test_a_dial_that_times_out_is_the_end_of_all(void **state)
     peer_stop(mute);
 }
 
+/* Those whose time is over end with the dial; who has time left dials for itself. */
+static void test_the_late_end_with_the_dial(void **state)
+{
+    (void)state;
+    rig r;
+    taker takers[TAKERS] = {{.got = NULL}};
+    rig_start(&r, 0, 0);
+    r.origin->is_secure = true; /* the server never shakes hands */
+    for (size_t i = 0; i < TAKERS; i++) {
+        takers[i].waiter.connect_timeout_ns = (i == 3 ? 600000 : 50) * INT64_C(1000000);
+        wait_for(&r, &takers[i]);
+    }
+    until_over(&r, &takers[0]);
+    for (size_t i = 0; i < TAKERS; i++)
+        assert_int_equal(takers[i].failed, i == 3 ? HH_OK : HH_ERR_TIMEOUT_CONNECT);
+    assert_non_null(takers[3].waiter.dial);
+    assert_int_equal(r.pool->dialling, 1);
+    hh__pool_abandon(r.pool, &takers[3].waiter);
+    rig_stop(&r);
+}
+
 /* --- ALPN ------------------------------------------------------------------------------------ */
 
 static certificates made;
@@ -777,6 +798,7 @@ int main(void)
         cmocka_unit_test(test_a_shared_connection_gives_way),
         cmocka_unit_test(test_each_waits_for_the_dial_by_its_own_time_out),
         cmocka_unit_test(test_a_dial_that_times_out_is_the_end_of_all),
+        cmocka_unit_test(test_the_late_end_with_the_dial),
         cmocka_unit_test(test_http1_fans_out),
         cmocka_unit_test(test_what_is_not_offered),
         cmocka_unit_test(test_options_that_make_no_sense),
