@@ -76,7 +76,7 @@
 #define HH_H2_STREAMS_ASSUMED 100        /* until the peer's SETTINGS have come, RFC 9113 §6.5.2 */
 #define HH_H2_FRAME_MAX_BYTES 16384      /* payload we accept, and send at most */
 #define HH_H2_OUTBOUND_FRAMES_MAX 256    /* answers of ours to a peer that doesn't read them */
-#define HH_H2_REFUSALS_MAX 4             /* of one exchange, each sent again elsewhere */
+#define HH_H2_REFUSALS_MAX 8             /* of one exchange, each sent again elsewhere */
 #define HH_H2_BLOCKS_KEPT_MAX 4096       /* of the framing library, of each size, by a client */
 #define HH_H2_BLOCK_CLASSES 8            /* sizes, in steps of 64 bytes */
 #define HH_H2_DIAL_WAIT_MIN_MS 5         /* full connections are waited for, before one more */

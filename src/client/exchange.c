@@ -248,6 +248,7 @@ static void wait_for_place(hh_exchange *exchange, hh_origin *origin)
     hh__exchange_enter(exchange, HH_EXCHANGE_QUEUED);
     exchange->waiter.connect_timeout_ns = hh__timeout_ns(timeouts.connect_ms);
     exchange->waiter.prefers_fresh = exchange->wants_fresh;
+    exchange->waiter.came_ns = exchange->refusals > 0 ? exchange->started_ns : 0;
     exchange->waiter.addresses = exchange->addresses;
     exchange->waiter.address_count = exchange->address_count;
     exchange->waiter.on_lent = on_lent;

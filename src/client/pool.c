@@ -312,6 +312,8 @@ static void on_capacity(hh_conn *conn)
     hh_pooled *pooled = conn->keeper;
     if (pooled->state == HH_POOLED_CLOSED)
         return;
+    if (conn->capacity > 0)
+        pooled->origin->streams = conn->capacity;
     serve(pooled);
     hh__pool_pump(pooled->pool, pooled->origin); /* who waited for its slots needs another */
 }

@@ -83,7 +83,8 @@ typedef struct hh_waiter {
     hh_origin *origin;
     hh_pool_dial *dial; /* bound to it, or NULL */
     int64_t queued_ns;
-    int64_t connect_timeout_ns;  /* 0: none */
+    int64_t connect_timeout_ns; /* 0: none */
+    int64_t came_ns; /* it had a slot and was refused: since when it has been there; 0: it is new */
     bool prefers_fresh;          /* a reused connection has just died on it */
     const hh_address *addresses; /* asked for: dial these; ports set. NULL: resolve */
     size_t address_count;

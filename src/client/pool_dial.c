@@ -203,6 +203,14 @@ static void note_success(hh_origin *origin, const hh_pooled *pooled)
     note_end(origin, HH_DIALLED_WELL);
 }
 
+/* Until the server's own word comes it is taken to allow no more than last time: what is too much
+ * for it would be refused. */
+static void expect_streams(const hh_origin *origin, hh_conn *conn)
+{
+    if (origin->streams != 0 && origin->streams < conn->capacity)
+        conn->capacity = origin->streams;
+}
+
 /* Dials that were begun for nobody, or whose waiters a shared connection has served, while it has
  * room: nobody needs more of them. */
 static void drop_surplus(hh_origin *origin)
@@ -233,6 +241,7 @@ static void on_dial_done(void *owner, hh_dial_result *result)
     }
     copy_story(&pooled->story, result);
     note_success(origin, pooled);
+    expect_streams(origin, pooled->conn);
     pool->stats.opened++;
     pool->stats.tls_handshakes += result->is_tls;
     pool->stats.tls_resumptions += result->is_resumed;

@@ -17,6 +17,7 @@ struct hh_origin {
     hh_protocols protocols; /* that may be spoken with it */
     hh_spoken spoken;
     hh_last_dial last_dial;
+    unsigned streams; /* at once, as its last connection came to know; 0: never told otherwise */
     int64_t lone_since_ns; /* when a dial began that all waiters depend on; 0: none of late */
     hh_timer growth;       /* one more connection; set while waiters queue on full shared ones */
     size_t open;           /* connections, dials included */

@@ -230,6 +230,22 @@ void hh__pool_pump_starved(hh_pool *pool)
 
 /* --- coming and going ------------------------------------------------------------------------ */
 
+/* Before the first that came later. Short: only those that came back too stand in front of it. */
+static void enqueue_by_age(hh_origin *origin, hh_waiter *waiter)
+{
+    hh_link *link = hh__list_first(&origin->unbound);
+    for (; link != NULL; link = hh__list_next(&origin->unbound, link)) {
+        const hh_waiter *other = HH_CONTAINER_OF(link, hh_waiter, link);
+        int64_t came_ns = other->came_ns != 0 ? other->came_ns : other->queued_ns;
+        if (came_ns > waiter->came_ns)
+            break;
+    }
+    if (link != NULL)
+        hh__list_insert_after(link->previous, &waiter->link);
+    else
+        hh__list_push_back(&origin->unbound, &waiter->link);
+}
+
 void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter)
 {
     if (origin->dialling == 0 && hh__list_is_empty(&origin->unbound)) {
@@ -239,7 +255,10 @@ void hh__pool_wait(hh_pool *pool, hh_origin *origin, hh_waiter *waiter)
     waiter->origin = origin;
     waiter->dial = NULL;
     waiter->queued_ns = now_of(origin);
-    hh__list_push_back(&origin->unbound, &waiter->link);
+    if (waiter->came_ns != 0)
+        enqueue_by_age(origin, waiter);
+    else
+        hh__list_push_back(&origin->unbound, &waiter->link);
     pool->waiting++;
     hh__pool_rest(origin);
     if (waiter->prefers_fresh && hh__origin_shares(origin)) /* past those who wait for slots */

@@ -156,7 +156,8 @@ static void test_unsent_post_goes_again(void **state)
     answer got = {.id = 0};
     whole_get(client, peer_url(server, "/warm"), &got);
     answer_clear(&got);
-    while (!inside_idle_is_dead(client)) /* the reset arrives, unseen by a step */
+    /* The reset arrives, unseen by a step. Over HTTP/2 the warm-up's last step may have seen it. */
+    while (whole_stats(client).connections_idle > 0 && !inside_idle_is_dead(client))
         ;
     hh_request *request = whole_request(client, "POST", peer_url(server, "/x"));
     assert_int_equal(hh_request_set_body_copy(request, "once", 4), HH_OK);
