@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fetches thousands of real files from a real server and verifies every byte against the disk.
 
-The server is an nginx of its own on free loopback ports, one plain and one with TLS under a
-certificate authority made for the run; what it serves is this machine's documentation tree, topped up
+The server is an nginx of its own on free loopback ports, one plain and one with TLS and
+HTTP/2 under a certificate authority made for the run; what it serves is this machine's documentation tree, topped up
 with files of many sizes and odd names. The client is `hyperhttp batch`. All that was started is
 stopped and all that was written removed, also on Ctrl-C. Python's standard library is all it needs.
 
@@ -64,7 +64,7 @@ http {{
     keepalive_requests 1000000;
     server {{
         listen 127.0.0.1:{plain};
-        listen 127.0.0.1:{tls} ssl;
+        listen 127.0.0.1:{tls} ssl http2;
         ssl_certificate {base}/server.pem;
         ssl_certificate_key {base}/server.key;
         location /doc/ {{ alias "{tree}/"; }}
@@ -251,6 +251,9 @@ def judge(result: dict, source: Path, base: Path) -> str | None:
         return result["error"]["message"]
     if result["status"] != 200:
         return f"status {result['status']}"
+    version = "2" if result["url"].startswith("https:") else "1.1"
+    if result["http_version"] != version:
+        return f"came over HTTP/{result['http_version']}, not HTTP/{version}"
     fetched = base / "fetched" / result["file"]
     if not fetched.is_file():
         return "no file was written"
@@ -297,7 +300,8 @@ def run(stack: ExitStack, options: argparse.Namespace) -> bool:
         for place, scheme in PLACES.items()
     }
     (base / "urls").write_text("".join(f"{url}\n" for url in wanted), encoding="ascii")
-    print(f"{len(files):,} files of {tree} and {len(made):,} generated, each over http and https")
+    print(f"{len(files):,} files of {tree} and {len(made):,} generated, "
+          "each over http (HTTP/1.1) and https (HTTP/2)")  # fmt: skip
     sys.stdout.flush()
     status = fetch(stack, options, base, ports["tls"])
     tally = verify(wanted, base)
