@@ -231,7 +231,7 @@ static void arm(hh_h2 *h2)
 {
     int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
     int64_t due = is_idle(h2) ? h2->expires_ns : 0;
-    if (keepalive_ns != 0) {
+    if (keepalive_ns != 0 && h2->failure == HH_OK) {
         int64_t ping_ns = h2->is_pinging ? h2->ping_due_ns : h2->received_ns + keepalive_ns;
         due = due == 0 || ping_ns < due ? ping_ns : due;
     }
@@ -245,8 +245,10 @@ static void keep_alive(hh_h2 *h2)
 {
     int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
     int64_t now = now_of(h2);
-    if (keepalive_ns == 0)
+    if (keepalive_ns == 0 || h2->failure != HH_OK)
         return;
+    if (h2->received_ns + keepalive_ns > now)
+        h2->is_pinging = false; /* whatever has come since is as good as an answer */
     if (h2->is_pinging && h2->ping_due_ns <= now) {
         hh__h2_break(h2, HH_ERR_TIMEOUT_READ, NGHTTP2_NO_ERROR, "it answered no PING in time");
     } else if (!h2->is_pinging && h2->received_ns + keepalive_ns <= now) {

@@ -128,6 +128,58 @@ static void test_silent_connection_takes_no_more(void **state)
     assert_null(rig->conn);
 }
 
+/* A connection with one call, which reads nothing; two hours later its PING is out. */
+static h2_rig_call *begin_pinged(h2_rig *rig)
+{
+    rig->env.h2_keepalive_ns = HOUR_NS;
+    shifted_clock_set(-4 * HOUR_NS);
+    assert_int_equal(h2_rig_connect(rig, FAKE_PLAIN), HH_OK);
+    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    h2_rig_start(rig, 0);
+    h2_put_settings(&rig->say);
+    h2_put_headers(&rig->say, 1, 0, OK);
+    h2_put_data(&rig->say, 1, 0, "some");
+    h2_rig_feed(rig);
+    h2_rig_step(rig);
+    shifted_clock_set(-2 * HOUR_NS);
+    for (int i = 0; i < 1000 && rig->peer.pings == 0; i++)
+        h2_rig_step(rig);
+    assert_int_equal(rig->peer.pings, 1);
+    return c;
+}
+
+/* A dead connection has nothing more to ask, however long what came from it is left unread. */
+static void test_dead_connection_is_not_asked(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin_pinged(rig);
+    shifted_clock_set(0);
+    h2_rig_run(rig); /* comes to rest */
+    assert_true(c->is_active && rig->conn != NULL);
+    assert_int_equal(rig->conn->capacity, 0);
+    h2_rig_resume(rig, 0);
+    h2_rig_run(rig);
+    assert_int_equal(c->error.code, HH_ERR_TIMEOUT_READ);
+    assert_string_equal(c->piece, "some");
+    assert_null(rig->conn);
+}
+
+/* A peer whose answer to the PING stands behind a body lives. */
+static void test_body_answers_a_ping(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_call *c = begin_pinged(rig);
+    shifted_clock_set(0);
+    h2_put_data(&rig->say, 1, H2_END_STREAM, " more");
+    h2_rig_say(rig);
+    assert_non_null(rig->conn);
+    h2_rig_resume(rig, 0);
+    h2_rig_run(rig);
+    assert_string_equal(c->log, "head 200;body 9 some more;done;");
+    assert_true(h2_rig_serves(rig));
+}
+
 /* --- What errors say -------------------------------------------------------------------------- */
 
 /* A frame that cost one stream is no reason for what happens to the connection later. */
@@ -235,6 +287,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_whole_answer_waits_for_its_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_bytes_wait_for_their_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_connection_takes_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dead_connection_is_not_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_answers_a_ping, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reasons_are_not_mixed_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_withheld_credit_returns_with_the_budget, set_up,
                                         tear_down),
