@@ -266,10 +266,12 @@ def read_request(stream) -> Request | None:
         headers.append((name, value.strip()))
     request = Request(method, target, headers)
     if request.values("transfer-encoding"):
+        pieces = []
         while (size := int(stream.readline().split(b";")[0], 16)) > 0:
-            request.body += stream.read(size)
+            pieces.append(stream.read(size))
             stream.readline()
         stream.readline()
+        request.body = b"".join(pieces)
     elif request.values("content-length"):
         request.body = stream.read(int(request.values("content-length")[0]))
     return request
