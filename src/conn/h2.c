@@ -109,20 +109,36 @@ static void destroy_stream(hh_conn_env *env, hh_h2_stream *s)
     hh__free(s);
 }
 
+/* The failure of a stream for whose own there was no memory. */
+static const hh_error no_memory = {.code = HH_ERR_NO_MEMORY,
+                                   .category = HH_CATEGORY_FATAL,
+                                   .phase = HH_PHASE_BODY,
+                                   .message = "no memory for an error"};
+
+static void drop_failure(hh_h2_stream *s)
+{
+    union {
+        const hh_error *in;
+        void *out;
+    } pointer = {.in = s->failure}; /* it is const for what it may be besides memory of ours */
+    if (s->failure != &no_memory)
+        hh__free(pointer.out);
+    s->failure = NULL;
+}
+
 static void give_stream(hh_conn_env *env, hh_h2_stream *s)
 {
     if (s->trailers != NULL) {
         hh__h2_head_finish(s->trailers);
         hh__free(s->trailers);
     }
-    hh__free(s->failure);
+    drop_failure(s);
     if (env->free_stream_count >= FREE_STREAMS_MAX) {
         destroy_stream(env, s);
         return;
     }
     hh__bytes_finish(&s->out);
     s->trailers = NULL;
-    s->failure = NULL;
     s->next_free = env->free_streams;
     env->free_streams = s;
     env->free_stream_count++;
@@ -367,11 +383,10 @@ void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset)
 void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error)
 {
     if (s->failure == NULL) {
-        s->failure = hh__malloc(sizeof *s->failure);
-        if (s->failure != NULL)
-            *s->failure = *error;
-        else
-            hh__h2_break(s->h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory for an error");
+        hh_error *copy = hh__malloc(sizeof *copy);
+        if (copy != NULL)
+            *copy = *error;
+        s->failure = copy != NULL ? copy : &no_memory;
     }
     hh__h2_report_later(s);
 }

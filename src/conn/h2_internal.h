@@ -106,8 +106,8 @@ typedef struct hh_h2_stream {
     hh_h2_held *held_first;
     hh_h2_held *held_last;
     hh_h2_window window;
-    hh_h2_head *trailers; /* NULL: none */
-    hh_error *failure;    /* to be reported by the task */
+    hh_h2_head *trailers;    /* NULL: none */
+    const hh_error *failure; /* to be reported by the task */
     int64_t expect_due_ns;
     hh_timer timer;
 } hh_h2_stream;

@@ -111,32 +111,41 @@ static void give_all_credit_back(hh_conn_env *env)
     }
 }
 
+/* Copies to the end of the chain; returns how much memory was there for. */
+static size_t keep(hh_h2_stream *s, hh_slice data)
+{
+    size_t kept = 0;
+    while (kept < data.length) {
+        hh_h2_held *held = held_room(s);
+        if (held == NULL)
+            break;
+        uint32_t room = held->buf->capacity - held->end;
+        uint32_t step = data.length - kept < room ? (uint32_t)(data.length - kept) : room;
+        memcpy(held->buf->data + held->end, data.data + kept, step);
+        held->end += step;
+        kept += step;
+    }
+    return kept;
+}
+
 static void hold(hh_h2_stream *s, hh_slice data)
 {
     hh_h2 *h2 = s->h2;
     hh_conn_env *env = h2->conn.env;
-    s->held += data.length;
-    env->held_bytes += data.length;
-    if (env->held_bytes > HH_H2_HELD_MAX_BYTES)
-        withhold(s, data.length);
-    else
-        hh__h2_credit_conn(h2, data.length);
-    while (data.length > 0) {
-        hh_h2_held *held = held_room(s);
-        if (held == NULL) {
-            hh_error error;
-            hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_BODY, "no memory to receive from %s",
-                     h2->conn.remote);
-            hh__h2_fail_later(s, &error);
-            return;
-        }
-        uint32_t room = held->buf->capacity - held->end;
-        uint32_t step = data.length < room ? (uint32_t)data.length : room;
-        memcpy(held->buf->data + held->end, data.data, step);
-        held->end += step;
-        data.data += step;
-        data.length -= step;
-    }
+    size_t kept = keep(s, data);
+    bool is_within = env->held_bytes + kept <= HH_H2_HELD_MAX_BYTES;
+    s->held += kept;
+    s->consumed += data.length - kept;
+    env->held_bytes += kept;
+    if (!is_within && kept > 0)
+        withhold(s, kept);
+    hh__h2_credit_conn(h2, is_within ? data.length : data.length - kept);
+    if (kept == data.length)
+        return;
+    hh_error error;
+    hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_BODY, "no memory to receive from %s",
+             h2->conn.remote);
+    hh__h2_fail_later(s, &error);
 }
 
 /* So many held bytes are gone: the budget, and the connection's credit for what exceeded it. */
@@ -495,7 +504,8 @@ static bool read_once(hh_h2 *h2, size_t *budget)
             hh__h2_break(h2, HH_ERR_SEND, 0, "it takes nothing more");
         return false;
     }
-    bool is_short = h2->stream->short_read_is_last && count < capacity;
+    /* After a failed write only the end of what the peer has said is of interest. */
+    bool is_short = h2->stream->short_read_is_last && count < capacity && !h2->is_mute;
     h2->conn.env->bytes_received += count;
     h2->received_ns = hh__loop_now(h2->conn.env->loop);
     h2->in_end += (uint32_t)count;

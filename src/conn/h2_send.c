@@ -177,9 +177,12 @@ static bool pull_frame(hh_h2 *h2)
     h2->is_inside = true;
     ssize_t length = nghttp2_session_mem_send(h2->session, &data);
     h2->is_inside = false;
-    if (length < 0)
+    if (length < 0) {
+        /* The table of the compression may be ahead of what the peer has seen: not a word more. */
+        h2->is_mute = true;
         hh__h2_break(h2, length == NGHTTP2_ERR_NOMEM ? HH_ERR_NO_MEMORY : HH_ERR_PROTOCOL,
                      NGHTTP2_INTERNAL_ERROR, nghttp2_strerror((int)length));
+    }
     if (length <= 0)
         return false;
     if (!assemble(h2, data, (size_t)length)) {
@@ -253,7 +256,8 @@ static void fail_start(hh_h2_stream *s, int result)
 static bool start_next(hh_h2 *h2)
 {
     hh_link *link = hh__list_first(&h2->waiting);
-    if (link == NULL || h2->live >= h2->streams_max || !has_room_for_request(h2))
+    if (link == NULL || h2->failure != HH_OK || h2->live >= h2->streams_max ||
+        !has_room_for_request(h2))
         return false;
     hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
     if (s->failure != NULL)

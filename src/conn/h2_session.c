@@ -201,7 +201,10 @@ static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error
     const char *remote = s->h2->conn.remote;
     hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
     /* Once an answer has begun nobody can take back that the request was processed. */
-    if (s->is_reset)
+    if (!s->is_out)
+        hh__fail(error, HH_ERR_REFUSED, HH_PHASE_SEND, "the request to %s could not be sent",
+                 remote);
+    else if (s->is_reset)
         hh__fail(error, HH_ERR_PROTOCOL, phase, "%s broke the rules of HTTP/2: %s", remote,
                  nghttp2_http2_strerror(code));
     else if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
@@ -276,8 +279,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
             s->is_reset = true; /* by nghttp2, which has found a fault */
         break;
     case NGHTTP2_GOAWAY:
-        /* Of nghttp2's own making: it has found a fault. */
-        if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
+        /* Of nghttp2's own making: it has found a fault, or had no memory. */
+        if (frame->goaway.error_code == NGHTTP2_INTERNAL_ERROR)
+            hh__h2_break(h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory for a request");
+        else if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
             hh__h2_break(h2, HH_ERR_PROTOCOL, frame->goaway.error_code,
                          h2->objection != NULL ? h2->objection
                                                : nghttp2_http2_strerror(frame->goaway.error_code));
