@@ -1,9 +1,8 @@
 /*
- * h2.c - the life of an HTTP/2 connection and of its calls: start, end, deadlines, idling, closing.
+ * h2.c - the life of an HTTP/2 connection and of its calls: start, end, idling, closing.
  *
- * Sending is in h2_send.c, receiving in h2_receive.c, nghttp2 in h2_session.c; the states are drawn
- * in h2_internal.h. Each stream has a lazy timer for its own deadlines, the connection one for
- * idling and for asking a silent peer whether it lives.
+ * Sending is in h2_send.c, receiving in h2_receive.c, deadlines in h2_deadline.c, nghttp2 in
+ * h2_session.c; the states are drawn in h2_internal.h.
  */
 #include "conn/h2.h"
 
@@ -17,11 +16,6 @@
 #include "conn/h2_memory.h"
 
 #define FREE_STREAMS_MAX 1024
-
-static int64_t now_of(const hh_h2 *h2)
-{
-    return hh__loop_now(h2->conn.env->loop);
-}
 
 /* --- states ---------------------------------------------------------------------------------- */
 
@@ -37,7 +31,7 @@ void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send)
 {
     assert(send > s->send || (s->send == HH_H2_SEND_EXPECT && send == HH_H2_SEND_BODY));
     s->send = (uint8_t)send;
-    int64_t now = now_of(s->h2);
+    int64_t now = hh__h2_now(s->h2);
     if (send == HH_H2_SEND_DONE && s->call->sent_ns == 0)
         s->call->sent_ns = now;
     if (send == HH_H2_SEND_EXPECT)
@@ -63,7 +57,7 @@ void hh__h2_report_later(hh_h2_stream *s)
     hh__h2_later(s->h2, HH_H2_LATER_REPORT);
 }
 
-static bool is_idle(const hh_h2 *h2)
+bool hh__h2_is_idle(const hh_h2 *h2)
 {
     return hh__list_is_empty(&h2->waiting) && hh__list_is_empty(&h2->open) &&
            hh__list_is_empty(&h2->failing);
@@ -75,6 +69,11 @@ static bool has_left(const hh_h2_stream *s)
     return s->is_out && s->h2->written > s->begins_at;
 }
 
+void hh__h2_spend(hh_h2 *h2, hh_status why)
+{
+    h2->conn.keeper_ops->on_spent(&h2->conn, why);
+}
+
 hh_processed hh__h2_processed(const hh_h2_stream *s)
 {
     if (s->call->received_bytes > 0)
@@ -83,8 +82,6 @@ hh_processed hh__h2_processed(const hh_h2_stream *s)
 }
 
 /* --- streams' memory ------------------------------------------------------------------------- */
-
-static void on_stream_timer(hh_timer *timer);
 
 static hh_h2_stream *take_stream(hh_conn_env *env)
 {
@@ -97,7 +94,7 @@ static hh_h2_stream *take_stream(hh_conn_env *env)
     s = hh__calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->timer.on_due = on_stream_timer;
+    s->timer.on_due = hh__h2_on_stream_timer;
     hh__bytes_init(&s->out, HH_PUSH_BUFFER_MAX_BYTES + 64);
     return s;
 }
@@ -168,132 +165,6 @@ static void reset_stream(hh_h2 *h2, hh_h2_stream *s, hh_call *call)
     *s = (hh_h2_stream){.h2 = h2, .call = call, .timer = timer, .out = out};
 }
 
-/* --- deadlines ------------------------------------------------------------------------------- */
-
-static int64_t due_time(const hh_h2_stream *s)
-{
-    int64_t now = now_of(s->h2);
-    const hh_call *call = s->call;
-    /* What has come whole, or comes no further, waits for its reader alone. */
-    if (s->receive == HH_H2_RECEIVE_ENDED || s->h2->failure != HH_OK)
-        return 0;
-    if (s->send == HH_H2_SEND_EXPECT)
-        return s->expect_due_ns;
-    if (hh__h2_has_unsent(s))
-        return call->write_timeout_ns != 0 ? now + call->write_timeout_ns : 0;
-    /* A body that waits for the caller, or an answer nobody reads, is not the peer's delay. */
-    if (s->send == HH_H2_SEND_BODY || s->is_paused)
-        return 0;
-    return call->read_timeout_ns != 0 ? now + call->read_timeout_ns : 0;
-}
-
-void hh__h2_touch(hh_h2_stream *s)
-{
-    int64_t due = due_time(s);
-    if (due == 0) {
-        hh__timer_unset(&s->timer);
-        return;
-    }
-    if (hh__timer_set(s->h2->conn.env->loop, &s->timer, due) != HH_OK) {
-        hh_error error;
-        hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_SEND, "no memory for a deadline");
-        hh__h2_fail_later(s, &error);
-    }
-}
-
-static void describe_delay(const hh_h2_stream *s, hh_error *error)
-{
-    const char *remote = s->h2->conn.remote;
-    const hh_call *call = s->call;
-    if (hh__h2_has_unsent(s))
-        hh__fail(error, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
-                 "%s took nothing for %" PRId64 " ms while the request was sent", remote,
-                 call->write_timeout_ns / 1000000);
-    else if (s->receive == HH_H2_RECEIVE_HEAD)
-        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS,
-                 "%s sent nothing for %" PRId64 " ms before the response headers were complete",
-                 remote, call->read_timeout_ns / 1000000);
-    else
-        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY,
-                 "%s sent nothing for %" PRId64 " ms after %" PRIu64 " body bytes", remote,
-                 call->read_timeout_ns / 1000000, call->body_bytes);
-}
-
-static void on_stream_timer(hh_timer *timer)
-{
-    hh_h2_stream *s = HH_CONTAINER_OF(timer, hh_h2_stream, timer);
-    hh_h2 *h2 = s->h2;
-    if (s->failure != NULL)
-        return; /* the task is on its way */
-    if (s->send == HH_H2_SEND_EXPECT) {
-        hh__h2_send_continue(s);
-        hh__h2_settle(h2);
-        return;
-    }
-    hh_error error;
-    describe_delay(s, &error);
-    int64_t limit =
-        error.code == HH_ERR_TIMEOUT_READ ? s->call->read_timeout_ns : s->call->write_timeout_ns;
-    /* The whole connection may be dead: the next call, which may be made in the report, had better
-     * not find out the same way. */
-    if (now_of(h2) - h2->received_ns >= limit)
-        hh__h2_drain(h2);
-    hh__h2_fail(s, &error, NGHTTP2_CANCEL);
-    hh__h2_settle(h2);
-}
-
-/* The connection's own deadline: of idling, and of the next PING or the answer to it. */
-static void arm(hh_h2 *h2)
-{
-    int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
-    int64_t due = is_idle(h2) ? h2->expires_ns : 0;
-    if (keepalive_ns != 0 && h2->failure == HH_OK) {
-        int64_t ping_ns = h2->is_pinging ? h2->ping_due_ns : h2->received_ns + keepalive_ns;
-        due = due == 0 || ping_ns < due ? ping_ns : due;
-    }
-    if (due == 0)
-        hh__timer_unset(&h2->timer);
-    else if (hh__timer_set(h2->conn.env->loop, &h2->timer, due) != HH_OK)
-        hh__timer_unset(&h2->timer); /* no deadline then; the peer's close still ends it */
-}
-
-static void keep_alive(hh_h2 *h2)
-{
-    int64_t keepalive_ns = h2->conn.env->h2_keepalive_ns;
-    int64_t now = now_of(h2);
-    if (keepalive_ns == 0 || h2->failure != HH_OK)
-        return;
-    if (h2->received_ns + keepalive_ns > now)
-        h2->is_pinging = false; /* whatever has come since is as good as an answer */
-    if (h2->is_pinging && h2->ping_due_ns <= now) {
-        hh__h2_break(h2, HH_ERR_TIMEOUT_READ, NGHTTP2_NO_ERROR, "it answered no PING in time");
-    } else if (!h2->is_pinging && h2->received_ns + keepalive_ns <= now) {
-        h2->is_pinging = true;
-        h2->ping_due_ns = now + keepalive_ns;
-        if (nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL) != 0)
-            hh__h2_break(h2, HH_ERR_NO_MEMORY, NGHTTP2_INTERNAL_ERROR, "no memory for a PING");
-    }
-}
-
-static void spend(hh_h2 *h2, hh_status why)
-{
-    h2->conn.keeper_ops->on_spent(&h2->conn, why);
-}
-
-static void on_conn_timer(hh_timer *timer)
-{
-    hh_h2 *h2 = HH_CONTAINER_OF(timer, hh_h2, timer);
-    if (h2->state == HH_H2_CLOSED)
-        return;
-    if (is_idle(h2) && h2->expires_ns != 0 && h2->expires_ns <= now_of(h2)) {
-        spend(h2, HH_OK);
-        return;
-    }
-    keep_alive(h2);
-    arm(h2);
-    hh__h2_settle(h2);
-}
-
 /* --- reports --------------------------------------------------------------------------------- */
 
 hh_call *hh__h2_begin_report(hh_h2_stream *s)
@@ -341,8 +212,8 @@ static void free_slot(hh_h2 *h2)
 {
     if (h2->is_dying)
         return;
-    if (h2->state == HH_H2_DRAINING && is_idle(h2))
-        spend(h2, h2->failure);
+    if (h2->state == HH_H2_DRAINING && hh__h2_is_idle(h2))
+        hh__h2_spend(h2, h2->failure);
     else if (h2->state != HH_H2_CLOSED)
         h2->conn.keeper_ops->on_free(&h2->conn);
 }
@@ -533,8 +404,8 @@ static void die(hh_h2 *h2)
     fail_open(h2);
     fail_waiting(h2);
     h2->is_dying = false;
-    if (h2->state != HH_H2_CLOSED && is_idle(h2))
-        spend(h2, h2->failure);
+    if (h2->state != HH_H2_CLOSED && hh__h2_is_idle(h2))
+        hh__h2_spend(h2, h2->failure);
 }
 
 void hh__h2_settle(hh_h2 *h2)
@@ -544,8 +415,8 @@ void hh__h2_settle(hh_h2 *h2)
     hh__h2_flush(h2);
     if (h2->failure != HH_OK)
         die(h2);
-    else if (h2->state == HH_H2_DRAINING && is_idle(h2))
-        spend(h2, HH_OK);
+    else if (h2->state == HH_H2_DRAINING && hh__h2_is_idle(h2))
+        hh__h2_spend(h2, HH_OK);
 }
 
 /* --- what the loop brings -------------------------------------------------------------------- */
@@ -611,9 +482,9 @@ static void start(hh_conn *conn, hh_call *call)
 {
     hh_h2 *h2 = hh__h2_of(conn);
     assert(h2->state == HH_H2_OPEN && call->h2_request != NULL);
-    bool was_idle = is_idle(h2);
+    bool was_idle = hh__h2_is_idle(h2);
     call->sent_bytes = call->pushed_bytes = call->received_bytes = call->body_bytes = 0;
-    call->started_ns = now_of(h2);
+    call->started_ns = hh__h2_now(h2);
     call->sent_ns = call->first_byte_ns = 0;
     call->stream_id = 0;
     hh_h2_stream *s = take_stream(conn->env);
@@ -670,7 +541,7 @@ static void park(hh_conn *conn, int64_t expires_ns)
     h2->expires_ns = expires_ns;
     if (h2->piece_count == 0)
         hh__bytes_finish(&h2->out);
-    arm(h2);
+    hh__h2_arm(h2);
 }
 
 /* What has come while nobody looked may be a PING or a GOAWAY: then the answer to the next request
@@ -785,8 +656,8 @@ hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,
     memcpy(h2->conn.remote, remote,
            length < sizeof h2->conn.remote ? length : sizeof h2->conn.remote - 1);
     h2->stream = stream;
-    h2->received_ns = now_of(h2);
-    h2->timer.on_due = on_conn_timer;
+    h2->received_ns = hh__h2_now(h2);
+    h2->timer.on_due = hh__h2_on_conn_timer;
     h2->task.run = on_task;
     hh__list_init(&h2->waiting);
     hh__list_init(&h2->open);
@@ -803,7 +674,7 @@ hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,
     }
     stream->owner = h2;
     stream->on_ready = on_ready;
-    arm(h2);
+    hh__h2_arm(h2);
     hh__h2_later(h2, HH_H2_LATER_FLUSH);
     *out = &h2->conn;
     return HH_OK;

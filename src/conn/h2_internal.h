@@ -1,6 +1,6 @@
 /*
- * h2_internal.h - what h2.c (life, calls), h2_session.c (nghttp2 and its callbacks), h2_send.c and
- * h2_receive.c share.
+ * h2_internal.h - what h2.c (life, calls), h2_deadline.c, h2_session.c (nghttp2 and its callbacks),
+ * h2_send.c and h2_receive.c share.
  *
  *   connection   OPEN ─► DRAINING (GOAWAY, or no ids left) ─► CLOSED       any ─► CLOSED
  *
@@ -185,6 +185,11 @@ static inline hh_h2 *hh__h2_of(hh_conn *conn)
     return (hh_h2 *)conn;
 }
 
+static inline int64_t hh__h2_now(const hh_h2 *h2)
+{
+    return hh__loop_now(h2->conn.env->loop);
+}
+
 /* h2.c */
 void hh__h2_set_state(hh_h2 *h2, hh_h2_state state);
 void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send);
@@ -193,8 +198,6 @@ void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive);
 void hh__h2_later(hh_h2 *h2, unsigned later);
 /* Has the task look at this stream. */
 void hh__h2_report_later(hh_h2_stream *s);
-/* Moves the stream's deadline to what its present states call for. */
-void hh__h2_touch(hh_h2_stream *s);
 /* Around a report to the stream's call. End says whether the stream is still there. */
 hh_call *hh__h2_begin_report(hh_h2_stream *s);
 bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s);
@@ -215,6 +218,18 @@ void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *prob
 /* Writes what there is to write, and draws the consequences of what has happened. */
 void hh__h2_settle(hh_h2 *h2);
 hh_processed hh__h2_processed(const hh_h2_stream *s);
+
+/* Nothing under way: the keeper may park it. */
+bool hh__h2_is_idle(const hh_h2 *h2);
+void hh__h2_spend(hh_h2 *h2, hh_status why);
+
+/* h2_deadline.c */
+/* Moves the stream's deadline to what its present states call for. */
+void hh__h2_touch(hh_h2_stream *s);
+/* Sets the connection's timer to what it waits for. */
+void hh__h2_arm(hh_h2 *h2);
+void hh__h2_on_stream_timer(hh_timer *timer);
+void hh__h2_on_conn_timer(hh_timer *timer);
 
 /* h2_session.c */
 HH_WARN_UNUSED hh_status hh__h2_session_create(hh_h2 *h2);
