@@ -45,12 +45,6 @@ static void settle(hh_client *client)
     }
 }
 
-/* An HTTP/2 connection reads on for others: a stream may send its own window ahead. */
-static size_t ahead(void)
-{
-    return whole_version() == 20 ? HH_H2_WINDOW_BYTES : 0;
-}
-
 static void test_window_stops_reading(void **state)
 {
     (void)state;
@@ -63,7 +57,7 @@ static void test_window_stops_reading(void **state)
     whole_submit(client, request, &got);
     settle(client);
     assert_true(got.length >= WINDOW && got.length < WINDOW + 2 * 65536);
-    assert_true(whole_stats(client).bytes_received < ahead() + WINDOW + 2 * 65536);
+    assert_true(whole_stats(client).bytes_received < whole_ahead() + WINDOW + 2 * 65536);
 
     /* Each release lets about as much in. */
     for (int round = 0; round < 5; round++) {
@@ -278,7 +272,7 @@ static void test_tiny_chunks_are_bounded(void **state)
     whole_submit(client, request, &got);
     settle(client);
     assert_true(got.held_count > 10 && got.held_count <= 400);
-    assert_true(whole_stats(client).buffers_in_use <= 4 + ahead() / HH_BUFFER_BYTES);
+    assert_true(whole_stats(client).buffers_in_use <= 4 + whole_ahead() / HH_BUFFER_BYTES);
     assert_int_equal(hh_cancel(client, got.id), HH_OK);
     whole_drain(client);
     whole_release(client, &got, got.held_count);

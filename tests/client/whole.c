@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "inside.h"
 
 #define PATIENCE_MS 10000
@@ -295,6 +296,11 @@ char *whole_received(peer *server)
 int whole_version(void)
 {
     return peer_speaks_http2() ? 20 : 11;
+}
+
+size_t whole_ahead(void)
+{
+    return peer_speaks_http2() ? HH_H2_WINDOW_BYTES : 0;
 }
 
 static bool is_h1_only(const whole_suite *suite, const char *name)

@@ -97,6 +97,10 @@ size_t open_descriptors(void);
 /* 11, or 20 over HTTP/2. */
 int whole_version(void);
 
+/* What a peer may send beyond the credit of an exchange. An HTTP/2 connection is read on for
+ * others: the stream's own window. 0 over HTTP/1. */
+size_t whole_ahead(void);
+
 /* A test that only HTTP/1 can have, and the reason. */
 typedef struct whole_h1_only {
     const char *name;
