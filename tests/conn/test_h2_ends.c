@@ -160,6 +160,25 @@ static void test_cancelled_streams_return_credit(void **state)
     assert_true(rig->peer.allowance > HH_H2_CONN_WINDOW_BYTES / 2);
 }
 
+/* Nor what was read together with the byte on which its call was cancelled. */
+static void test_cancel_inside_a_read_returns_credit(void **state)
+{
+    enum { PIECE = 250, PIECES = 60, ROUNDS = 1500 };
+    h2_rig *rig = *state;
+    begin(rig, 1);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        rig->calls[0]->acts[H2_RIG_BODY] = H2_RIG_CANCEL;
+        h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
+        for (int k = 0; k < PIECES; k++)
+            h2_put_pattern(&rig->say, 2 * i + 1, 0, 0, PIECE);
+        h2_rig_say(rig);
+        assert_false(rig->calls[0]->is_active);
+        h2_rig_get(rig, 0);
+        h2_rig_run(rig);
+    }
+    assert_true(rig->peer.allowance >= HH_H2_CONN_WINDOW_BYTES / 2);
+}
+
 static void test_cancel_before_anything_left(void **state)
 {
     h2_rig *rig = *state;
@@ -394,6 +413,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reset_after_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_in_every_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled_streams_return_credit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_inside_a_read_returns_credit, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_before_anything_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restart_inside_done, set_up, tear_down),
