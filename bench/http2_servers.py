@@ -46,7 +46,8 @@ http {{
 class Http2Servers:
     """h2o, nginx and nghttpd; `url` says where."""
 
-    def __init__(self, folder: pathlib.Path, big_bytes: int) -> None:
+    def __init__(self, folder: pathlib.Path, big_bytes: int, streams: int = 1_000) -> None:
+        """`streams`: what nghttpd allows on one connection."""
         self.folder = folder
         self.processes: list[subprocess.Popen[Any]] = []
         self.ports: dict[str, int] = {}
@@ -65,7 +66,7 @@ class Http2Servers:
                 json=JSON_BODY))
         self.start("h2o", "-c", folder / "h2o.conf")
         self.start("nginx", "-c", folder / "nginx.conf")
-        common = ["-n", "1", "-m", "1000", "-d", www]
+        common = ["-n", "1", "-m", streams, "-d", www]
         self.start("nghttpd", *common, "--no-tls", self.ports["nghttpd plain"])
         self.start("nghttpd", *common, self.ports["nghttpd TLS"], folder / "key.pem", folder / "cert.pem")
         for port in self.ports.values():

@@ -28,7 +28,7 @@ GIB = 1 << 30
 class Bench:
     def __init__(self, build: pathlib.Path, server: Server, quick: bool) -> None:
         self.build, self.server, self.quick = build, server, quick
-        self.env = {"CA_FILE": str(server.folder / "cert.pem")}
+        self.env = {"CA_FILE": str(server.folder / "ca.pem")}
 
     def json_run(self, program: str, *arguments: object) -> Sample:
         command = [str(self.build / "bench" / program), *map(str, arguments)]

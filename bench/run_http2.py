@@ -34,7 +34,7 @@ SECTIONS = ("http2-small", "http2-bodies", "http2-mixed", "http2-far")
 class Bench:
     def __init__(self, build: pathlib.Path, servers: Http2Servers, big_bytes: int, quick: bool) -> None:
         self.build, self.servers, self.big_bytes, self.quick = build, servers, big_bytes, quick
-        self.env = {"CA_FILE": str(servers.folder / "cert.pem")}
+        self.env = {"CA_FILE": str(servers.folder / "ca.pem")}
 
     def ours(self, mode: str, url: str, in_flight: int, total: int, connections: int = 1,
              *more: object) -> Sample:

@@ -25,15 +25,25 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import CLIENT_CORE, RESULTS, ROOT, Server, machine, run_timed, run_wrk
+from harness import (
+    CLIENT_CORE,
+    RESULTS,
+    ROOT,
+    Server,
+    machine,
+    run_h2load,
+    run_timed,
+    run_wrk,
+)
+from http2_servers import Http2Servers
 from python.catalogue import (
     ASYNC,
     C_API,
     C_BATCH,
     CREATE,
+    HTTP2_STREAMS,
     IMPORTS,
     SHAPES,
-    WRK,
     Client,
     Numbers,
     Shape,
@@ -67,8 +77,11 @@ class Failed(Exception):
 
 
 class Bench:
-    def __init__(self, peers: Peers, build: pathlib.Path, url: str, quick: bool) -> None:
-        self.peers, self.build, self.url, self.quick = peers, build, url, quick
+    def __init__(self, peers: Peers, build: pathlib.Path, server: Server, http2: Http2Servers,
+                 quick: bool) -> None:
+        self.peers, self.build, self.quick = peers, build, quick
+        self.urls = {False: server.url(server.plain, "/json"), True: http2.url("nghttpd TLS", "/json")}
+        self.http2_ca = str(http2.folder / "ca.pem")
         self.results = Results()
         self.has_ours = self.try_ours()
 
@@ -85,12 +98,14 @@ class Bench:
             if name in self.peers.missing:
                 raise Failed(f"not installed: {self.peers.missing[name]}")
 
-    def python(self, needs: tuple[str, ...], *arguments: object) -> str:
+    def python(self, needs: tuple[str, ...], *arguments: object, is_http2: bool = False) -> str:
         """Runs Python on the client's core with these peers on its path; what it printed."""
         command = ["taskset", "-c", str(CLIENT_CORE), sys.executable, *map(str, arguments)]
         # Nothing that changes how Python runs comes along, such as a ban on writing byte code.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         env["PYTHONPATH"] = self.peers.path(needs)
+        if is_http2:
+            env["BENCH_HTTP2_CA"] = self.http2_ca
         try:
             done = subprocess.run(command, capture_output=True, text=True, env=env, check=False,
                                   timeout=WORKER_SECONDS)
@@ -101,10 +116,14 @@ class Bench:
             raise Failed(f"failed: {last} (exit status {done.returncode})")
         return done.stdout
 
-    def worker(self, client: Client, shape: str, concurrency: int, amount: float) -> dict[str, Any]:
+    def worker(self, client: Client, kind: str, amount: float, shape: Shape | None = None) -> dict[str, Any]:
+        """One client in one kind of shape; `shape` says how many at once and where, none: nothing is sent."""
         self.demand_installed(client)
-        output = self.python(client.needs, WORKER, shape, client.module, client.loop, self.url,
-                             concurrency, amount, LIMIT_SECONDS)
+        is_http2 = shape is not None and shape.is_http2
+        concurrency = shape.concurrency if shape is not None else 1
+        connections = (shape.connections if shape is not None else 0) or concurrency
+        output = self.python(client.needs, WORKER, kind, client.module, client.loop, self.urls[is_http2],
+                             concurrency, connections, amount, LIMIT_SECONDS, is_http2=is_http2)
         result: dict[str, Any] = json.loads(output)
         if "too_slow" in result:
             raise Failed(f"too slow: {result['too_slow']}")
@@ -113,20 +132,36 @@ class Bench:
     def measure(self, shape: Shape, label: str, client: Client | None) -> Sample:
         if client is not None:
             amount = shape.quick if self.quick else shape.amount
-            return Sample(**self.worker(client, shape.kind, shape.concurrency, amount))
-        if label == WRK:
-            found: dict[str, Any] = run_wrk(self.url, shape.concurrency, 1)
-            return Sample(**{**found, "rss_kib": 0})
-        mode, total = "keepalive", shape.c_api // 4 if self.quick else shape.c_api
+            return Sample(**self.worker(client, shape.kind, amount, shape))
+        if label == shape.generator:
+            return self.measure_generator(shape)
+        return self.measure_c_api(shape, label)
+
+    def measure_generator(self, shape: Shape) -> Sample:
+        url = self.urls[shape.is_http2]
+        found: Any
+        if shape.is_http2:
+            connections = shape.connections
+            found = run_h2load(url, connections, shape.concurrency // connections, shape.c_api)
+        else:
+            found = run_wrk(url, shape.concurrency, 1)
+        return Sample(**{**found, "rss_kib": 0})
+
+    def measure_c_api(self, shape: Shape, label: str) -> Sample:
+        program, mode, total = "bench_client", "keepalive", shape.c_api // 4 if self.quick else shape.c_api
+        more: list[str] = []
         if label == C_BATCH:
             mode, total = "batch", int(shape.amount)
-        output, _, _, _ = run_timed([str(self.build / "bench" / "bench_client"), mode, self.url,
-                                     str(shape.concurrency), str(total)], {})
+        if shape.is_http2:
+            program, mode, more = "bench_streams", "get", [str(shape.connections)]
+        output, _, _, _ = run_timed([str(self.build / "bench" / program), mode, self.urls[shape.is_http2],
+                                     str(shape.concurrency), str(total), *more],
+                                    {"CA_FILE": self.http2_ca})
         found = json.loads(output)
         if found["failures"]:
-            raise SystemExit(f"bench_client: {found['failures']} requests failed")
+            raise SystemExit(f"{program}: {found['failures']} requests failed")
         return Sample(found["requests"], found["seconds"], found["cpu_us"] / 1e6, found["p50_us"],
-                             found["p99_us"])
+                      found["p99_us"])
 
     def run_shape(self, shape: Shape) -> None:
         samples = self.results.samples.setdefault(shape.key, {})
@@ -134,7 +169,7 @@ class Bench:
         plan: list[tuple[str, Client | None]] = [(client.label, client) for client in shape.clients]
         plan += [(C_API, None)] if shape.c_api else []
         plan += [(C_BATCH, None)] if shape.kind == "batch" else []
-        plan += [(WRK, None)] if shape.wrk else []
+        plan += [(shape.generator, None)] if shape.wrk else []
         for label, client in plan:
             if label in failed:
                 continue
@@ -149,11 +184,11 @@ class Bench:
         """Import, creation and bare Python: once, each many times in itself."""
         numbers, failed = self.results.numbers, self.results.failed
         for total in (0, 10_000):
-            idle = json.loads(self.python((), WORKER, "idle", "-", "asyncio", "-", 1, total, 1))
+            idle = json.loads(self.python((), WORKER, "idle", "-", "asyncio", "-", 1, 1, total, 1))
             numbers.idle_kib[f"{total:,} idle tasks"] = idle["rss_kib"]
         for client, shape, times in CREATE:
             try:
-                made = self.worker(client, shape, 1, times)
+                made = self.worker(client, shape, times)
                 numbers.create_us[client.label] = made["create_us"]
             except Failed as why:
                 failed.setdefault("create", {})[client.label] = str(why)
@@ -205,7 +240,7 @@ def main() -> int:
     parser.add_argument("--shape", choices=[shape.key for shape in SHAPES])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-bench")
     options = parser.parse_args()
-    missing = [tool for tool in ("nginx", "wrk", "taskset", "openssl") if not shutil.which(tool)]
+    missing = [tool for tool in ("nginx", "wrk", "h2o", "nghttpd", "h2load", "taskset", "openssl") if not shutil.which(tool)]
     if missing:
         raise SystemExit(f"bench: not installed: {', '.join(missing)}; `make bench` installs them")
     peers = Peers(options.build / "peers")
@@ -218,11 +253,14 @@ def main() -> int:
     rounds = options.rounds or (1 if options.quick else 3)
     with tempfile.TemporaryDirectory(prefix="hyperhttp-bench-") as name:
         os.chmod(name, 0o755)  # nginx' worker may run as another user
-        server = Server(pathlib.Path(name), 0)
+        folder = pathlib.Path(name) / "http2"
+        folder.mkdir()
+        server, http2 = Server(pathlib.Path(name), 0), Http2Servers(folder, 0, HTTP2_STREAMS)
         try:
-            bench = Bench(peers, options.build, server.url(server.plain, "/json"), options.quick)
+            bench = Bench(peers, options.build, server, http2, options.quick)
             bench.run(shapes, rounds)
         finally:
+            http2.stop()
             server.stop()
     results = bench.results
     write(RESULTS, shapes, results.samples, results.failed, results.numbers,

@@ -9,6 +9,7 @@ OURS_BLOCKING = "hyperhttp Session"
 C_API = "C API (yardstick)"
 C_BATCH = "C API, the same batch (yardstick)"
 WRK = "wrk (yardstick)"
+H2LOAD = "h2load (yardstick)"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ ASYNC = (
     Client("niquests", "niquests_client", ("niquests",)),
     Client("pyreqwest", "pyreqwest_client", ("pyreqwest",)),
 )
+HTTP2_STREAMS = 25  # what the HTTP/2 server allows on one connection
+HTTP2 = tuple(client for client in ASYNC if not client.module.startswith("aiohttp"))
 MULTI = Client("pycurl multi", "pycurl_multi", ("pycurl",))
 BLOCKING = (
     Client(OURS_BLOCKING, "hyperhttp_client"),
@@ -50,7 +53,8 @@ class Shape:
 
     `amount` and `quick` are seconds or numbers of requests, as the worker's shape has it, and a
     `quick` of 0 leaves the shape out of a quick run; `c_api` is the number of requests the C API gets, 0
-    for none.
+    for none; `connections` is how many a client may open, 0 for as many as `concurrency`. An HTTP/2 shape
+    has its own server, over TLS, and h2load in wrk's place.
     """
 
     key: str
@@ -62,6 +66,12 @@ class Shape:
     quick: float
     c_api: int = 0
     wrk: bool = False
+    connections: int = 0
+    is_http2: bool = False
+
+    @property
+    def generator(self) -> str:
+        return H2LOAD if self.is_http2 else WRK
 
     @property
     def ours(self) -> str:
@@ -77,6 +87,8 @@ SHAPES = (
           10_000, 10_000, 50_000),
     Shape("batch-10000", "Batch of 10,000 URLs, 100 connections", "batch", ASYNC[:2], 100, 10_000,
           10_000, 50_000),
+    Shape("http2-100", f"HTTP/2 over TLS, 100 tasks, 4 connections of {HTTP2_STREAMS} streams", "loop",
+          (*HTTP2, MULTI), 100, 1.0, 0.4, 200_000, True, connections=4, is_http2=True),
     Shape("sequential", "Blocking, one at a time", "sequential", BLOCKING, 1, 1.0, 0.3, 20_000, True),
     Shape("threads-16", "16 threads on one session", "threads", BLOCKING, 16, 1.0, 0.4, 0, True),
 )
@@ -133,6 +145,7 @@ TARGETS = (
     Target("… rate to aiohttp's", "async-100", "rate", "aiohttp", 15),
     Target("… rate to httpx's", "async-100", "rate", "httpx", 60),
     Target("… rate to pycurl multi's", "async-100", "rate", "pycurl multi", 2.5),
+    Target("the same over HTTP/2, 4 connections: CPU to h2load's", "http2-100", "cpu", H2LOAD, 1.7),
     Target("10,000 gathered: rate to aiohttp's", "gather-10000", "rate", "aiohttp", 12),
     Target("… peak memory in all, MB", "gather-10000", "rss", None, 50),
     Target("`client.batch()`: CPU to the C API's for the same batch", "batch-10000", "cpu", C_BATCH, 1.2),

@@ -1,10 +1,10 @@
 """Measures one client in one shape, in a process of its own, and prints one line of JSON.
 
-    python bench/python/worker.py SHAPE MODULE LOOP URL CONCURRENCY AMOUNT LIMIT
+    python bench/python/worker.py SHAPE MODULE LOOP URL CONCURRENCY CONNECTIONS AMOUNT LIMIT
 
     loop      CONCURRENCY tasks, each a loop of `await get(url)`, for AMOUNT seconds
     waves     `gather` of CONCURRENCY requests, again and again, for AMOUNT seconds
-    gather    AMOUNT requests in one `gather`, through CONCURRENCY connections
+    gather    AMOUNT requests in one `gather`, through CONNECTIONS connections
     batch     AMOUNT URLs handed to the client's own `batch`
     threads   CONCURRENCY threads on one client, each a loop of `get(url)`, for AMOUNT seconds
     create    making a client, AMOUNT times
@@ -260,9 +260,9 @@ def measure_blocking(opened, url, seconds):
     return watch.report(len(latencies), latencies)
 
 
-def measure_driven(module, shape, url, concurrency, amount):
+def measure_driven(module, shape, url, concurrency, connections, amount):
     """A client that has its own loop."""
-    many = module.Many(url, concurrency)
+    many = module.Many(url, concurrency, connections)
     module.loop(many, concurrency, 0 if shape == "gather" else WARM_UP_SECONDS)
     watch = Stopwatch()
     if shape == "gather":
@@ -275,12 +275,12 @@ ASYNC = {"loop": measure_loop, "waves": measure_waves, "gather": measure_gather,
          "batch": measure_batch}
 
 
-async def measure_async(module, shape, url, concurrency, amount):
+async def measure_async(module, shape, url, concurrency, connections, amount):
     if shape == "create":
         return await measure_create(module.create, int(amount))
     if shape == "create-blocking":
         return await measure_create(module.create_blocking, int(amount))
-    opened = module.open_async(concurrency)
+    opened = module.open_async(connections)
     if shape in ("gather", "batch"):
         amount = int(amount)
     result = await ASYNC[shape](opened, url, concurrency, amount)
@@ -299,20 +299,21 @@ def run_async(coroutine, loop):
 
 
 def main():
-    shape, name, loop, url, concurrency, amount, limit = sys.argv[1:]
-    concurrency, amount, Limited.seconds = int(concurrency), float(amount), float(limit)
+    shape, name, loop, url, concurrency, connections, amount, limit = sys.argv[1:]
+    concurrency, connections = int(concurrency), int(connections)
+    amount, Limited.seconds = float(amount), float(limit)
     if shape == "idle":
         return asyncio.run(measure_idle(int(amount)))
     module = importlib.import_module(f"clients.{name}")
     if hasattr(module, "Many") and not shape.startswith("create"):
-        return measure_driven(module, shape, url, concurrency, amount)
+        return measure_driven(module, shape, url, concurrency, connections, amount)
     if shape in ("sequential", "threads"):
-        opened = module.open_blocking(concurrency)
+        opened = module.open_blocking(connections)
         result = (measure_blocking(opened, url, amount) if shape == "sequential" else
                   measure_threads(opened, url, concurrency, amount))
         opened.close()
         return result
-    return run_async(measure_async(module, shape, url, concurrency, amount), loop)
+    return run_async(measure_async(module, shape, url, concurrency, connections, amount), loop)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,17 @@ A module has what its client can do of:
     drive(...)                   a client with a loop of its own runs that (see pycurl_multi)
     create(), create_blocking()  a client as its defaults make it, to time its making
 
-Clients keep their defaults, the size of the connection pool apart. `get(url)` is what a user writes for one
+Clients keep their defaults, the size of the connection pool apart, and see HTTP2_CA. `get(url)` is what a user writes for one
 request whose body is read; `check(result)` says whether it was a 200 with the expected body.
 """
 
 from __future__ import annotations
+
+import os
+
+# Set where HTTP/2 is to be spoken, over TLS: the file of certificates to trust. Then a client keeps its
+# defaults but for what turns HTTP/2 on, where it has to be asked.
+HTTP2_CA = os.environ.get("BENCH_HTTP2_CA")
 
 BODY = (b'{"id":12345,"name":"hyperhttp benchmark","tags":["a","b","c"],'
         b'"nested":{"x":1,"y":2,"z":3},"ok":true,"note":"some 130 bytes here"}')

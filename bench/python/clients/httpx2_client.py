@@ -1,7 +1,9 @@
 """httpx2: `AsyncClient` and `Client`."""
 
+import ssl
+
 import httpx2
-from clients import Opened, check
+from clients import HTTP2_CA, Opened, check
 
 
 def limits(connections):
@@ -19,7 +21,10 @@ def create_blocking():
 
 def open_async(connections):
     # Whoever asks for more at once than the pool holds waits longer than the default of 5 s.
-    client = httpx2.AsyncClient(limits=limits(connections), timeout=60)
+    more = {}
+    if HTTP2_CA is not None:
+        more = {"http2": True, "verify": ssl.create_default_context(cafile=HTTP2_CA)}
+    client = httpx2.AsyncClient(limits=limits(connections), timeout=60, **more)
     return Opened(client.get, check, client.aclose)
 
 

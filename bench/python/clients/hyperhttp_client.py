@@ -1,6 +1,6 @@
 """HyperHTTP: `Client` under asyncio, `Session` for blocking calls."""
 
-from clients import Opened, check
+from clients import HTTP2_CA, Opened, check
 
 import hyperhttp
 
@@ -14,7 +14,8 @@ def create_blocking():
 
 
 def open_async(connections):
-    client = hyperhttp.Client(max_connections=connections)
+    more = {} if HTTP2_CA is None else {"http1": False, "verify": HTTP2_CA}
+    client = hyperhttp.Client(max_connections=connections, **more)
     return Opened(client.get, check, client.close, client)
 
 

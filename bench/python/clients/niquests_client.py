@@ -1,7 +1,9 @@
 """niquests: `AsyncSession` and `Session`."""
 
+import functools
+
 import niquests
-from clients import Opened, check
+from clients import HTTP2_CA, Opened, check
 
 
 def create():
@@ -14,7 +16,8 @@ def create_blocking():
 
 def open_async(connections):
     session = niquests.AsyncSession(pool_maxsize=connections)
-    return Opened(session.get, check, session.close)
+    get = session.get if HTTP2_CA is None else functools.partial(session.get, verify=HTTP2_CA)
+    return Opened(get, check, session.close)
 
 
 def open_blocking(connections):

@@ -5,24 +5,29 @@ from io import BytesIO
 from time import perf_counter
 
 import pycurl
-from clients import BODY
+from clients import BODY, HTTP2_CA
 
 
 class Many:
-    """`handles` easy handles on one multi handle, driven until the caller wants no more."""
+    """`handles` easy handles on one multi handle with so many connections, driven until the caller wants no more."""
 
-    def __init__(self, url, handles) -> None:
+    def __init__(self, url, handles, connections) -> None:
         self.epoll = select.epoll()
         self.due = None
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self.set_timer)
-        self.multi.setopt(pycurl.M_MAXCONNECTS, handles)
+        self.multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        if HTTP2_CA is not None:
+            self.multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
         self.watched = set()
         self.idle = []
         for _ in range(handles):
             handle = pycurl.Curl()
             handle.setopt(pycurl.URL, url)
+            if HTTP2_CA is not None:
+                handle.setopt(pycurl.CAINFO, HTTP2_CA)
+                handle.setopt(pycurl.PIPEWAIT, 1)
             self.idle.append(handle)
         self.busy = 0
 

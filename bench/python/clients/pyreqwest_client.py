@@ -1,6 +1,6 @@
 """pyreqwest: `Client` and `SyncClient`, whose connections belong to a thread of Rust's."""
 
-from clients import BODY, Opened
+from clients import BODY, HTTP2_CA, Opened
 from pyreqwest.client import ClientBuilder, SyncClientBuilder
 
 
@@ -17,7 +17,11 @@ def right(result):
 
 
 def open_async(connections):
-    client = ClientBuilder().max_connections(connections).build()
+    builder = ClientBuilder().max_connections(connections)
+    if HTTP2_CA is not None:
+        with open(HTTP2_CA, "rb") as pem:
+            builder = builder.http2(True).add_root_certificate_pem(pem.read())
+    client = builder.build()
 
     async def get(url):
         response = await client.get(url).build().send()
