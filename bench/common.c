@@ -54,7 +54,7 @@ void bench_end(bench_run *run)
 {
     double seconds = (double)(bench_now_ns() - run->started_ns) / 1e9;
     double cpu_us = (double)(bench_cpu_ns() - run->cpu_started_ns) / 1e3;
-    double process_cpu_us = (double)bench_cpu_ns() / 1e3; /* what follows is the benchmark's own */
+    double process_cpu_us = cpu_us + (double)run->cpu_before_ns / 1e3;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     qsort(run->latencies_us, run->count, sizeof *run->latencies_us, compare);

@@ -11,6 +11,7 @@
 typedef struct bench_run {
     int64_t started_ns;
     int64_t cpu_started_ns;
+    int64_t cpu_before_ns;  /* of the process, its warm-up left out; 0: not told */
     uint32_t *latencies_us; /* of each request, `capacity` places */
     size_t count;
     size_t capacity;
@@ -25,7 +26,7 @@ int64_t bench_cpu_ns(void);
 /* `capacity`: how many requests there will be at most. Ends the program when out of memory. */
 void bench_begin(bench_run *run, size_t capacity);
 void bench_note(bench_run *run, int64_t started_ns);
-/* Prints one line of JSON: requests, seconds, cpu_us, process_cpu_us (since its start), p50_us,
+/* Prints one line of JSON: requests, seconds, cpu_us, process_cpu_us (with cpu_before_ns), p50_us,
  * p99_us, failures, bytes, connections, rss_kib. */
 void bench_end(bench_run *run);
 long bench_number(const char *text, const char *what);

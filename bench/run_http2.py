@@ -1,7 +1,8 @@
 """Measures HyperHTTP's C API over HTTP/2 beside h2load and curl, in one sitting.
 
-Rounds are interleaved and ratios pairwise, as in run.py. CPU is that of the whole process, its start and its
-dials included, for every client alike; ours without sorting its latencies, which the others don't keep.
+Rounds are interleaved and ratios pairwise, as in run.py. CPU is that of the whole process, its start included, for
+every client alike; ours without sorting its latencies, which the others don't keep, without filling the body it
+uploads, and where it may open several connections, without the warm-up in which it opens them.
 
     python bench/run_http2.py [--quick] [--rounds N] [--only NAME] [--build DIR]
 
@@ -42,7 +43,7 @@ class Bench:
                    *map(str, (in_flight, total, connections, *more))]
         found = json.loads(run_timed(command, self.env)[0])
         if found["connections"] != connections:
-            print(f"bench: {found['connections']} connections instead of {connections}: {' '.join(command)}",
+            print(f"bench: {found['connections']} connections, not {connections}: {' '.join(command)}",
                   file=sys.stderr)
         return Sample(found["requests"], found["seconds"], found["process_cpu_us"] / 1e6, found["p99_us"],
                       found["bytes"])

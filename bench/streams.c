@@ -6,9 +6,11 @@
  *     bench_streams upload URL IN_FLIGHT REQUESTS CONNECTIONS BYTES    bodies from memory
  *
  * Several URLs are asked for in turn. CONNECTIONS is the client's cap: it opens a further one only
- * when each has as many streams as its server allows. What is counted begins with the first dial.
+ * when each has as many streams as its server allows, so a warm-up goes on until all are there, for
+ * two seconds at most. What is counted is all before it, the process's start, and all behind it.
  * CA_FILE in the environment names the certificates to trust.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 
 #include "common.h"
 
-enum { URLS_MAX = 8 };
+enum { URLS_MAX = 8, WARM_UP_SECONDS = 2 };
 
 typedef struct load {
     hh_client *client;
@@ -26,7 +28,9 @@ typedef struct load {
     long in_flight;
     long total;
     long sent;
-    int64_t *started_ns; /* by tag */
+    long connections;
+    int64_t warm_until_ns; /* while it warms up; else 0 */
+    int64_t *started_ns;   /* by tag */
     bench_run run;
 } load;
 
@@ -68,6 +72,13 @@ static void make_requests(load *l, const char *mode, char *urls)
         bench_die("usage", "a URL, please");
 }
 
+static uint64_t count_connections(load *l)
+{
+    hh_client_stats stats = {.size = sizeof stats};
+    hh_client_get_stats(l->client, &stats);
+    return stats.connections_opened;
+}
+
 static void submit(load *l, size_t tag)
 {
     l->started_ns[tag] = bench_now_ns();
@@ -92,11 +103,21 @@ static void finish(load *l, const hh_event *event)
         submit(l, (size_t)(started_ns - l->started_ns));
 }
 
+/* Whether more is to be sent: so many requests, or for so long as the warm-up takes. */
+static void look_at_warm_up(load *l)
+{
+    if (l->warm_until_ns != 0 &&
+        (bench_now_ns() > l->warm_until_ns || count_connections(l) >= (uint64_t)l->connections))
+        l->total = l->sent;
+}
+
 static void drive(load *l)
 {
+    l->sent = 0;
     for (long i = 0; i < l->in_flight && l->sent < l->total; i++)
         submit(l, (size_t)i);
     while (hh_client_pending(l->client) > 0) {
+        look_at_warm_up(l);
         check(hh_client_step(l->client, -1), "step");
         for (const hh_event *event; (event = hh_next_event(l->client)) != NULL;) {
             if (event->type == HH_EVENT_DONE || event->type == HH_EVENT_ERROR)
@@ -118,6 +139,17 @@ static char *make_body(load *l, long bytes)
     return body;
 }
 
+/* Until the client has all its connections; what comes of the requests is of no interest. */
+static void warm_up(load *l)
+{
+    long total = l->total;
+    l->total = LONG_MAX;
+    l->warm_until_ns = bench_now_ns() + (int64_t)WARM_UP_SECONDS * 1000000000;
+    drive(l);
+    l->warm_until_ns = 0;
+    l->total = total;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6)
@@ -126,18 +158,21 @@ int main(int argc, char **argv)
     load l = {.in_flight = bench_number(argv[3], "IN_FLIGHT")};
     char *body = NULL;
     l.total = bench_number(argv[4], "REQUESTS");
-    l.client = make_client(bench_number(argv[5], "CONNECTIONS"));
+    l.connections = bench_number(argv[5], "CONNECTIONS");
+    l.client = make_client(l.connections);
     make_requests(&l, argv[1], argv[2]);
+    int64_t cpu_before_ns = bench_cpu_ns(); /* filling a body isn't the client's work */
     if (strcmp(argv[1], "upload") == 0)
         body = make_body(&l, bench_number(argc > 6 ? argv[6] : "", "BYTES"));
     l.started_ns = calloc((size_t)l.in_flight, sizeof *l.started_ns);
     if (l.started_ns == NULL)
         bench_die("start", "out of memory");
+    if (l.connections > 1)
+        warm_up(&l);
     bench_begin(&l.run, (size_t)l.total);
+    l.run.cpu_before_ns = cpu_before_ns;
     drive(&l);
-    hh_client_stats stats = {.size = sizeof stats};
-    hh_client_get_stats(l.client, &stats);
-    l.run.connections = stats.connections_opened;
+    l.run.connections = count_connections(&l);
     bench_end(&l.run);
     for (size_t i = 0; i < l.kinds; i++)
         hh_request_destroy(l.requests[i]);
