@@ -102,6 +102,8 @@
 /* Loop, pool, exchange. */
 #define HH_LOOP_EVENTS_MAX 256 /* readiness reports taken a step */
 #define HH_LOOP_TIMERS_MAX 4000000
+#define HH_STEP_ANSWERS_MAX                                                                        \
+    64 /* events a step has queued when it leaves other connections for later */
 #define HH_STEP_EVENTS_MAX 1024 /* events a step may add to the queue before it stops reading */
 #define HH_CONN_STEP_BYTES_MAX (512u << 10) /* read from one connection in one step */
 #define HH_BUFFER_BYTES 65536               /* one pooled buffer */

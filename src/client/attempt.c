@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "client/exchange.h"
 
-#define FREE_ATTEMPTS_MAX 256
+#define FREE_ATTEMPTS_MAX 1024
 
 static hh_attempt *of_call(hh_call *call)
 {
@@ -107,6 +107,7 @@ hh_attempt *hh__attempt_start(hh_attempt_store *store, hh_exchange *exchange, hh
     const hh_request *request = hh__exchange_request(exchange);
     *attempt = (hh_attempt){
         .call = {.ops = &call_ops,
+                 .owner = exchange,
                  .head = wire->head,
                  .h2_request = is_h2 ? wire->h2 : NULL,
                  .body = wire->body_kind == HH_BODY_MEMORY ? request->body : (hh_slice){NULL, 0},

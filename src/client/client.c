@@ -153,6 +153,9 @@ void hh__client_emit(hh_exchange *exchange, hh_event_node *node)
         return;
     }
     hh__events_push(&client->events, node);
+    /* Answers are pulled while they are in the caches, and their memory goes to the next ones. */
+    if (client->events.queued >= HH_STEP_ANSWERS_MAX)
+        hh__loop_cut_short(client->loop);
     if (!client->is_stepping)
         hh__loop_wake(client->loop);
 }

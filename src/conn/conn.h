@@ -76,6 +76,7 @@ typedef enum hh_reuse { HH_REUSE_ALLOWED = 0, HH_REUSE_REFUSED } hh_reuse;
 struct hh_call {
     /* Set by the owner before start; head and body stay valid until the call is over. */
     const hh_call_ops *ops;
+    const void *owner; /* what the reports touch first, fetched ahead of them; NULL: nothing */
     hh_slice head;
     const struct hh_h2_request *h2_request; /* the head as HTTP/2 has it, if that is spoken */
     hh_slice body;

@@ -162,7 +162,7 @@ static void reset_stream(hh_h2 *h2, hh_h2_stream *s, hh_call *call)
 {
     hh_timer timer = s->timer;
     hh_bytes out = s->out;
-    *s = (hh_h2_stream){.h2 = h2, .call = call, .timer = timer, .out = out};
+    *s = (hh_h2_stream){.h2 = h2, .call = call, .owner = call->owner, .timer = timer, .out = out};
 }
 
 /* --- reports --------------------------------------------------------------------------------- */

@@ -77,6 +77,7 @@ typedef struct hh_h2_held {
 typedef struct hh_h2_stream {
     hh_h2 *h2;
     hh_call *call;
+    const void *owner;     /* of the call */
     hh_link link;          /* in h2->waiting or h2->open */
     hh_link report_link;   /* in h2->reports: the task has something to tell the call */
     hh_link withheld_link; /* in env->withholding, while `withheld` isn't 0 */

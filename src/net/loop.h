@@ -72,6 +72,11 @@ hh_status hh__loop_wait(const hh_loop *loop, int timeout_ms);
  * is left keeps the descriptor readable. Must not be called from a handler. */
 hh_status hh__loop_run(hh_loop *loop);
 
+/* From a handler: enough for this run. Reports that haven't had their turn are kept; the next run
+ * begins with them, and asks for no others before they are through; only then deadlines are looked
+ * at. */
+void hh__loop_cut_short(hh_loop *loop);
+
 /* Makes the descriptor readable until the next run has begun. Any thread. */
 void hh__loop_wake(hh_loop *loop);
 

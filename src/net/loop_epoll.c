@@ -6,7 +6,8 @@
  * deadline. Both are watches like any other, so a report costs one indirect call and nothing else.
  *
  * Invariants:
- *  - every entry of reports[next_report, report_count) is NULL or a watch that is still watched;
+ *  - every entry of reports[next_report, report_count) is NULL or a watch that is still watched,
+ *    between runs too: those are reports that a run cut short has left, and the eventfd is written;
  *  - outside of a run: tasks waiting => the eventfd is written; timers in the heap => the timerfd
  *    is armed for the first of them or earlier;
  *  - is_woken is false only when the eventfd is empty or about to be written by whoever set it;
@@ -39,8 +40,9 @@ struct hh_loop {
     unsigned fork_generation; /* of the process that made the loop */
     atomic_bool is_woken;
     bool is_running;
+    bool is_cut_short; /* this run: no more reports */
     int64_t now_ns;
-    int64_t run_ns;   /* when this run began: what came due later had no chance at I/O yet */
+    int64_t run_ns; /* when the reports were taken: what came due later had no chance at I/O yet */
     int64_t armed_ns; /* what the timerfd is set to; 0: nothing, or it has fired */
     hh_heap timers;
     hh_list tasks;
@@ -390,7 +392,7 @@ static void run_discards(hh_loop *loop)
 
 static void run_reports(hh_loop *loop)
 {
-    while (loop->next_report < loop->report_count) {
+    while (loop->next_report < loop->report_count && !loop->is_cut_short) {
         const struct epoll_event *report = &loop->reports[loop->next_report++];
         hh_watch *watch = report->data.ptr;
         unsigned ready;
@@ -403,33 +405,52 @@ static void run_reports(hh_loop *loop)
     }
 }
 
-hh_status hh__loop_run(hh_loop *loop)
+static hh_status take_reports(hh_loop *loop)
 {
     int count;
 
-    assert(!loop->is_running);
-    if (hh__loop_is_forked(loop))
-        return HH_ERR_STATE;
     do {
         count = epoll_wait(loop->epoll_fd, loop->reports, HH_LOOP_EVENTS_MAX, 0);
     } while (count < 0 && errno == EINTR);
     if (count < 0)
         return HH_ERR_SYSTEM;
-
-    loop->run_ns = hh__loop_refresh(loop);
-    loop->is_running = true;
+    loop->next_report = 0;
     loop->report_count = count;
+    return HH_OK;
+}
+
+void hh__loop_cut_short(hh_loop *loop)
+{
+    loop->is_cut_short = true;
+}
+
+hh_status hh__loop_run(hh_loop *loop)
+{
+    bool has_kept = loop->next_report < loop->report_count;
+    bool keeps;
+
+    assert(!loop->is_running);
+    if (hh__loop_is_forked(loop))
+        return HH_ERR_STATE;
+    if (!has_kept && take_reports(loop) != HH_OK)
+        return HH_ERR_SYSTEM;
+
+    hh__loop_refresh(loop);
+    if (!has_kept)
+        loop->run_ns = loop->now_ns;
+    loop->is_running = true;
+    loop->is_cut_short = false;
     run_reports(loop);
+    keeps = loop->next_report < loop->report_count;
     run_tasks(loop);
-    if (!deadlines_may_wait(loop))
+    if (!keeps && !deadlines_may_wait(loop))
         run_timers(loop);
     run_tasks(loop);
     run_discards(loop);
-    loop->next_report = loop->report_count = 0;
     loop->is_running = false;
 
     arm_timer_fd(loop);
-    if (!hh__list_is_empty(&loop->tasks))
+    if (keeps || !hh__list_is_empty(&loop->tasks))
         hh__loop_wake(loop);
     return HH_OK;
 }

@@ -47,6 +47,7 @@ typedef struct stage {
     size_t in_flight;
     size_t launched;
     size_t cuts;
+    int is_cut; /* of the server's doing, and the client hasn't looked since */
     const hh_event *held[HELD_AT_ONCE];
     size_t held_count;
 } stage;
@@ -113,7 +114,10 @@ static void launch(stage *s)
     while (of->id != 0)
         of++;
     size_t method = chance(s, 5);
-    *of = (flight){.number = s->launched++, .is_repeatable = method != 3, .is_rewindable = 1};
+    *of = (flight){.number = s->launched++,
+                   .is_repeatable = method != 3,
+                   .is_rewindable = 1,
+                   .is_cut = s->is_cut};
     snprintf(url, sizeof url, "http://127.0.0.1:%u/%zu", h2_churn_port(s->server), of->number);
     hh_request *request = whole_request(s->client, methods[method], url);
     if (method >= 3)
@@ -295,6 +299,7 @@ static int step_server(stage *s)
         fail_msg("the server complains: %s", h2_churn_complaint(s->server));
     if (h2_churn_count(s->server)->cuts != s->cuts) {
         s->cuts = h2_churn_count(s->server)->cuts;
+        s->is_cut = 1;
         for (size_t i = 0; i < s->what->at_once; i++)
             s->flights[i].is_cut = 1;
     }
@@ -306,6 +311,7 @@ static int step_client(stage *s, int wait_ms)
     int moved = 0;
     const hh_event *event;
     assert_int_equal(hh_client_step(s->client, wait_ms), HH_OK);
+    s->is_cut = 0;
     for (size_t most = 1 + chance(s, 60); most > 0; most--) {
         event = hh_next_event(s->client);
         if (event == NULL)

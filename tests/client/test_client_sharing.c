@@ -117,12 +117,13 @@ static void set_capacity(rig *r, hh_pooled *pooled, unsigned capacity)
     assert_true(hh__pool_check(r->pool));
 }
 
-/* A connection with one slot, lent to `t`. */
+/* A connection with one slot, lent to `t`. The next one may have more. */
 static void fill_one(rig *r, taker *t)
 {
     wait_for(r, t);
     until_over(r, t);
     set_capacity(r, t->got, 1);
+    r->origin->streams = 0;
     assert_int_equal(t->got->state, HH_POOLED_FULL);
 }
 
@@ -191,6 +192,29 @@ static void test_one_more_when_full_for_long(void **state)
     assert_ptr_equal(takers[3].got, takers[1].got);
     assert_int_equal(r.pool->open, 2);
     assert_int_equal(r.origin->growth.due_ns, 0);
+    for (size_t i = 0; i < 4; i++)
+        give_back(&r, &takers[i]);
+    rig_stop(&r);
+}
+
+/* Until it says otherwise a new connection is taken to allow what the last one did. */
+static void test_limit_is_remembered(void **state)
+{
+    (void)state;
+    rig r;
+    taker takers[4] = {{.got = NULL}};
+    rig_start(&r, 0, 0);
+    wait_for(&r, &takers[0]);
+    until_over(&r, &takers[0]);
+    set_capacity(&r, takers[0].got, 1);
+    for (size_t i = 1; i < 4; i++)
+        wait_for(&r, &takers[i]);
+    for (size_t i = 1; i < 4; i++)
+        until_over(&r, &takers[i]); /* a connection each */
+    assert_int_equal(r.pool->open, 4);
+    assert_int_equal(takers[3].got->conn->capacity, 1);
+    set_capacity(&r, takers[3].got, 50);
+    assert_int_equal(r.origin->streams, 50);
     for (size_t i = 0; i < 4; i++)
         give_back(&r, &takers[i]);
     rig_stop(&r);
@@ -788,6 +812,7 @@ int main(void)
         cmocka_unit_test(test_one_dial_serves_all),
         cmocka_unit_test(test_the_dial_outlives_who_began_it),
         cmocka_unit_test(test_one_more_when_full_for_long),
+        cmocka_unit_test(test_limit_is_remembered),
         cmocka_unit_test(test_a_slot_comes_first),
         cmocka_unit_test(test_no_more_than_the_cap),
         cmocka_unit_test(test_draining),

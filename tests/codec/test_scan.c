@@ -159,8 +159,11 @@ static void test_classes_are_the_definitions(void **state)
 {
     (void)state;
     for (int byte = 0; byte < 256; byte++) {
-        unsigned class_bits = (hh__is_tchar((char)byte) ? HH__SCAN_NAME : 0u) |
-                              (is_value_byte((char)byte) ? HH__SCAN_VALUE : 0u);
+        bool is_name = hh__is_tchar((char)byte);
+        bool is_capital = byte >= 'A' && byte <= 'Z';
+        unsigned class_bits = (is_name ? HH__SCAN_NAME : 0u) |
+                              (is_value_byte((char)byte) ? HH__SCAN_VALUE : 0u) |
+                              (is_name && !is_capital ? HH__SCAN_LOWER : 0u);
         assert_int_equal(hh__scan_class[byte], class_bits);
     }
 }

@@ -529,6 +529,55 @@ static void test_deadlines_wait_for_the_rest_of_the_batch(void **state)
     hh__loop_destroy(loop);
 }
 
+static void cut_short(probe *self)
+{
+    hh__loop_cut_short(self->loop);
+}
+
+/* What a run leaves comes first in the next one, before what is ready anew and before deadlines;
+ * what is stopped meanwhile isn't reported. */
+static void test_cut_short(void **state)
+{
+    hh_loop *loop = make_loop();
+    probe *many = open_many(loop);
+    clockwork due = make_clockwork(loop);
+    size_t served = 0;
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        many[i].then = cut_short; /* and leaves its descriptor readable */
+    assert_int_equal(hh__timer_set(loop, &due.timer, 1), HH_OK);
+    run(loop);
+    assert_int_equal(count_served(many), 1);
+    for (size_t i = 0; i < MANY && served < 1; i++) {
+        if (many[i].reports == 0) {
+            hh__watch_stop(loop, &many[i].watch);
+            served++;
+        }
+    }
+    for (unsigned runs = 1; count_served(many) < HH_LOOP_EVENTS_MAX - 1; runs++) {
+        assert_true(runs < HH_LOOP_EVENTS_MAX);
+        assert_int_equal(due.fired, 0);
+        assert_true(is_readable(loop, 0));
+        run(loop);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        assert_true(many[i].reports <= 1);            /* nobody twice before all had their turn */
+    for (unsigned runs = 0; due.fired == 0; runs++) { /* though every run is cut short */
+        assert_true(runs <= HH_LOOP_EVENTS_MAX);
+        run(loop);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        many[i].drains = true;
+    for (unsigned runs = 0; is_readable(loop, 0); runs++) {
+        assert_true(runs <= 2 * MANY);
+        run(loop);
+    }
+    assert_int_equal(count_served(many), MANY - 1);
+    close_many(many);
+    hh__loop_destroy(loop);
+}
+
 /* 5. Fork. */
 
 static int child_of_fork(hh_loop *loop, probe *one, clockwork *timer)
@@ -613,6 +662,7 @@ int main(void)
         TEST(test_order_within_a_run),
         TEST(test_more_than_one_batch),
         TEST(test_deadlines_wait_for_the_rest_of_the_batch),
+        TEST(test_cut_short),
         TEST(test_fork_leaves_the_parent_alone),
     };
 
