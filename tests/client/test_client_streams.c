@@ -27,7 +27,7 @@ static void test_calm(void **state)
                     .requests = 10000,
                     .at_once = 60,
                     .connections = 1,
-                    .turn = 1000,
+                    .turn = 250,
                     .mood = H2_CHURN_CALM,
                     .memory_slack = SLACK_BYTES};
     streams_run(&what);
@@ -42,7 +42,7 @@ static void test_wild(void **state)
                     .requests = 10000,
                     .at_once = 120,
                     .connections = 4,
-                    .turn = 600,
+                    .turn = 250,
                     .mood = H2_CHURN_WILD,
                     .memory_slack = SLACK_BYTES};
     streams_run(&what);
