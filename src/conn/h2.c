@@ -227,6 +227,7 @@ void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers)
         hh__h2_reset(s, NGHTTP2_CANCEL);
     hh_call *call = detach(s);
     h2->conn.served++;
+    h2->burst++;
     /* The slot is free before the call learns of its end: what follows from it finds it free. */
     free_slot(h2);
     if (trailers != NULL)
@@ -498,8 +499,8 @@ static void start(hh_conn *conn, hh_call *call)
     hh__list_push_back(&h2->waiting, &s->link);
     hh__h2_touch(s);
     /* The first of a quiet connection goes out at once, more of them together with their
-     * neighbours. */
-    if (was_idle && !h2->is_inside)
+     * neighbours; when several answers have just come, several requests are to be expected. */
+    if (was_idle && !h2->is_inside && h2->burst <= 1)
         hh__h2_flush(h2);
     else
         hh__h2_later(h2, HH_H2_LATER_FLUSH);

@@ -137,16 +137,17 @@ struct hh_h2 {
     hh_stream *stream;
     nghttp2_session *session;
     hh_h2_state state;
-    bool is_inside;       /* nghttp2 is calling back */
-    bool is_dying;        /* every call is being failed */
-    bool is_mute;         /* nothing more can be written */
-    bool has_settings;    /* the peer's first have come */
-    bool is_pinging;      /* an answer is due by ping_due_ns */
-    hh_list waiting;      /* streams whose request has not left */
-    hh_list open;         /* streams whose request has */
-    hh_list failing;      /* hh_call that found no memory for a stream */
-    hh_list reports;      /* streams the task has to look at */
-    size_t live;          /* streams nghttp2 knows, those of forgotten calls included */
+    bool is_inside;    /* nghttp2 is calling back */
+    bool is_dying;     /* every call is being failed */
+    bool is_mute;      /* nothing more can be written */
+    bool has_settings; /* the peer's first have come */
+    bool is_pinging;   /* an answer is due by ping_due_ns */
+    hh_list waiting;   /* streams whose request has not left */
+    hh_list open;      /* streams whose request has */
+    hh_list failing;   /* hh_call that found no memory for a stream */
+    hh_list reports;   /* streams the task has to look at */
+    size_t live;       /* streams nghttp2 knows, those of forgotten calls included */
+    size_t burst; /* calls completed since the last reading began: as many may follow at once */
     uint32_t streams_max; /* of the peer, up to HH_H2_STREAMS_MAX */
     hh_buf *in;           /* receive buffer, while something is read */
     uint32_t in_end;

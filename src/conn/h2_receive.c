@@ -517,6 +517,7 @@ static bool read_once(hh_h2 *h2, size_t *budget)
 void hh__h2_read(hh_h2 *h2)
 {
     size_t budget = HH_CONN_STEP_BYTES_MAX;
+    h2->burst = 0;
     while (h2->state != HH_H2_CLOSED && h2->failure == HH_OK && budget > 0 &&
            read_once(h2, &budget))
         ;

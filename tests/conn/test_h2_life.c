@@ -147,6 +147,33 @@ static void test_starts_are_coalesced(void **state)
     assert_in_range(rig->fake.writes - before, 1, 2);
 }
 
+/* Where one answer came one request may follow: it goes at once. Where several came it waits for
+ * the others. */
+static void test_starts_after_answers(void **state)
+{
+    h2_rig *rig = *state;
+    h2_rig_open(rig, FAKE_PLAIN);
+    for (unsigned i = 0; i < 3; i++)
+        h2_rig_get(rig, i);
+    h2_rig_run(rig);
+    for (unsigned i = 0; i < 3; i++)
+        answer(rig, 2 * i + 1, "body");
+    h2_rig_say(rig);
+    unsigned before = rig->fake.writes;
+    for (unsigned i = 3; i < 6; i++)
+        h2_rig_get(rig, i);
+    assert_int_equal(rig->fake.writes, before);
+    h2_rig_run(rig);
+    assert_int_equal(rig->fake.writes, before + 1);
+    for (unsigned i = 3; i < 6; i++) {
+        answer(rig, 2 * i + 1, "body");
+        h2_rig_say(rig);
+    }
+    before = rig->fake.writes;
+    h2_rig_get(rig, 6);
+    assert_int_equal(rig->fake.writes, before + 1);
+}
+
 static void test_capacity_before_settings(void **state)
 {
     h2_rig *rig = *state;
@@ -611,6 +638,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_settings_are_acknowledged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls_share_the_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_starts_are_coalesced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_starts_after_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_capacity_before_settings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_capacity_follows_the_peer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_capacity_lowered_under_calls, set_up, tear_down),
