@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import socket
 import threading
 from pathlib import Path
@@ -350,4 +351,5 @@ def test_a_hundred_megabytes_in_little_memory(run, kind):
             with hyperhttp.Session() as session:
                 assert session.post(url, content=produce()).status_code == 200
     assert received == [count * len(piece)]
-    assert max(resident) - resident[0] < 40 * 1024  # a sanitizer holds back what was freed
+    if "asan" not in os.environ.get("LD_PRELOAD", ""):  # which holds back what was freed
+        assert max(resident) - resident[0] < 40 * 1024
