@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.util
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -47,7 +48,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not find("both_protocols") or find("only_http1"):
         return
     if "http_version" in metafunc.fixturenames:
-        metafunc.parametrize("http_version", ["h1", "h2"], indirect=True)
+        only = os.environ.get("HH_TEST_PROTOCOL")
+        metafunc.parametrize("http_version", [only] if only else ["h1", "h2"], indirect=True)
 
 
 @pytest.fixture
