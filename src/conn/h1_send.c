@@ -50,15 +50,6 @@ static hh_io write_pieces(hh_h1 *h1, const struct iovec *pieces, int count, size
     return io;
 }
 
-static void *unconst(const char *data)
-{
-    union {
-        const char *in;
-        void *out;
-    } pointer = {.in = data}; /* writev's iovec has no const; it only reads */
-    return pointer.out;
-}
-
 /* The part of head and body from memory that isn't out yet, up to the limit. */
 static int memory_pieces(const hh_h1 *h1, struct iovec pieces[2])
 {
@@ -66,12 +57,12 @@ static int memory_pieces(const hh_h1 *h1, struct iovec pieces[2])
     uint64_t from = h1->work->memory_sent;
     int count = 0;
     if (from < call->head.length) {
-        pieces[count].iov_base = unconst(call->head.data + from);
+        pieces[count].iov_base = hh__iovec_base(call->head.data + from);
         pieces[count++].iov_len = call->head.length - (size_t)from;
         from = call->head.length;
     }
     if (from < h1->work->memory_limit) {
-        pieces[count].iov_base = unconst(call->body.data + (from - call->head.length));
+        pieces[count].iov_base = hh__iovec_base(call->body.data + (from - call->head.length));
         pieces[count++].iov_len = (size_t)(h1->work->memory_limit - from);
     }
     return count;
@@ -203,8 +194,9 @@ static hh_status push_piece(hh_h1 *h1, hh_slice data, hh_push_end end)
     char head[HH_CHUNK_HEAD_BYTES];
     bool is_chunked = h1->call->body_length == UINT64_MAX;
     size_t head_length = is_chunked ? hh__h1_format_chunk_head(data.length, head) : 0;
-    struct iovec pieces[3] = {
-        {head, head_length}, {unconst(data.data), data.length}, {unconst(end_and_last), 0}};
+    struct iovec pieces[3] = {{head, head_length},
+                              {hh__iovec_base(data.data), data.length},
+                              {hh__iovec_base(end_and_last), 0}};
     size_t first = is_chunked ? 0 : 1;
     size_t written = 0;
 

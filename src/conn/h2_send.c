@@ -69,15 +69,6 @@ static void lend(hh_h2_stream *s, const char *data, size_t length)
     s->h2->assembled += length;
 }
 
-static void *unconst(const char *data)
-{
-    union {
-        const char *in;
-        void *out;
-    } pointer = {.in = data}; /* writev's iovec has no const; it only reads */
-    return pointer.out;
-}
-
 static void drop_piece(hh_h2 *h2)
 {
     hh__buf_release(h2->conn.env->buffers, h2->pieces[h2->piece_first].copy);
@@ -123,7 +114,7 @@ static hh_io write_pieces(hh_h2 *h2)
     for (unsigned i = 0; i < h2->piece_count; i++) {
         const hh_h2_piece *piece = &h2->pieces[h2->piece_first + i];
         vectors[i].iov_len = piece->length;
-        vectors[i].iov_base = piece->data != NULL ? unconst(piece->data) : assembled;
+        vectors[i].iov_base = piece->data != NULL ? hh__iovec_base(piece->data) : assembled;
         assembled += piece->data != NULL ? 0 : piece->length;
     }
     hh_io io = hh__stream_write(h2->stream, vectors, (int)h2->piece_count, &written);

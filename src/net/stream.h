@@ -61,6 +61,15 @@ struct hh_stream {
                          */
 };
 
+/* Bytes to be written as an iovec has them: it knows no const, but a write only reads. */
+static inline void *hh__iovec_base(const char *data)
+{
+    union {
+        const char *in;
+        void *out;
+    } pointer = {.in = data};
+    return pointer.out;
+}
 static inline hh_io hh__stream_read(hh_stream *stream, char *data, size_t capacity, size_t *count)
 {
     return stream->ops->read(stream, data, capacity, count);
