@@ -1,7 +1,7 @@
 /*
  * whole.h - a whole client under test by its public calls, its events gathered per submit.
  *
- * A submit's tag is its `answer`. Whatever waits, waits at most ten seconds of steps and then fails
+ * A submit's tag is its `answer`. Whatever waits, waits at most a minute of steps and then fails
  * the test. Every failure inside ends the running test by a cmocka assertion.
  *
  * With HH_TEST_PROTOCOL=h2 in the environment the same tests run over HTTP/2: peers speak it (see
