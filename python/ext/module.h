@@ -70,6 +70,7 @@ typedef enum hhpy_keyword {
     X(get_running_loop) /* () -> loop or None: asyncio's own */                                    \
     X(CancelledError)   /* class: asyncio's own */                                                 \
     X(logs_requests)    /* () -> bool: whether log_done wants to be called */                      \
+    X(known_levels)     /* dict {level: whether it is logged}, asked before; or None */            \
     X(log_done)         /* (method, url, response or exception) -> None: one line in the log */    \
     X(invalid_state)    /* (message) -> exception: asyncio.InvalidStateError */                    \
     X(unset)            /* object: as an argument, the same as none; USE_CLIENT_DEFAULT */         \

@@ -141,6 +141,7 @@ _engine.register(
     CancelledError=asyncio.CancelledError,
     invalid_state=asyncio.InvalidStateError,
     logs_requests=_logging.logs_requests,
+    known_levels=_logging.known_levels(),
     log_done=_logging.log_done,
     warn_unclosed=_logging.warn_unclosed,
     unset=USE_CLIENT_DEFAULT,

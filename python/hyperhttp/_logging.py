@@ -64,6 +64,17 @@ def logs_requests() -> bool:
     return logger.isEnabledFor(logging.DEBUG)
 
 
+def known_levels() -> dict[int, bool] | None:
+    """Where `isEnabledFor` keeps its answers, for the engine to look at before each request.
+
+    logging empties it whenever a level is set. None: this logger keeps none, or decides otherwise.
+    """
+    if type(logger).isEnabledFor is not logging.Logger.isEnabledFor:
+        return None
+    known = getattr(logger, "_cache", None)
+    return known if type(known) is dict else None
+
+
 def log_done(method: str, url: str, outcome: ResponseBase | BaseException) -> None:
     """One line for a request that has ended, or whose answer begins to stream."""
     if isinstance(outcome, BaseException):

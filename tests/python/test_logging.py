@@ -9,6 +9,7 @@ import logging
 import pytest
 
 import hyperhttp
+from hyperhttp import _logging
 from hyperhttp._logging import redact
 
 
@@ -117,6 +118,35 @@ def test_silent_above_debug(caplog, peer):
     with caplog.at_level(logging.INFO, "hyperhttp"), hyperhttp.Session() as session:
         session.get(peer.url("/ok"))
     assert lines(caplog) == []
+
+
+def test_a_level_set_later_counts(caplog, peer):
+    root = logging.getLogger()
+    level = root.level
+    with hyperhttp.Session() as session:
+        session.get(peer.url("/ok"))  # asked now, the logger remembers its answer
+        try:
+            root.setLevel(logging.DEBUG)
+            session.get(peer.url("/ok?second"))
+            logging.disable(logging.DEBUG)
+            session.get(peer.url("/ok?third"))
+        finally:
+            logging.disable(logging.NOTSET)
+            root.setLevel(level)
+        session.get(peer.url("/ok?fourth"))
+    [line] = lines(caplog)
+    assert "?second" in line
+
+
+def test_a_logger_that_decides_otherwise(monkeypatch):
+    class Moody(logging.Logger):
+        def isEnabledFor(self, level):
+            return True
+
+    monkeypatch.setattr(_logging, "logger", Moody("hyperhttp"))
+    assert _logging.known_levels() is None
+    monkeypatch.setattr(_logging, "logger", logging.Logger("hyperhttp"))
+    assert _logging.known_levels() == {}
 
 
 def test_a_failure_that_nobody_retrieved(caplog, closed_port, run):
