@@ -477,7 +477,7 @@ static void release_means(hh_exchange *exchange)
     hh__pool_abandon(&client->pool, &exchange->waiter);
     while (exchange->attempts[0] != NULL)
         hh__exchange_drop_attempt(exchange, exchange->attempts[0]);
-    hh__timer_stop(client->loop, &exchange->timer);
+    hh__timer_unset(&exchange->timer); /* it stays in the heap, for the next that is made of this */
     hh__list_remove(&exchange->ready_link);
     hh__decoder_destroy(exchange->decoder);
     exchange->decoder = NULL;
@@ -533,9 +533,10 @@ hh_exchange *hh__exchange_create(hh_client *client)
     hh_exchange_store *store = &client->exchanges;
     hh_exchange *exchange = store->free_exchanges;
     if (exchange != NULL) {
+        hh_timer timer = exchange->timer; /* may still lie in the heap */
         store->free_exchanges = exchange->next_free;
         store->count--;
-        memset(exchange, 0, sizeof *exchange);
+        *exchange = (hh_exchange){.timer = timer};
     } else {
         exchange = hh__calloc(1, sizeof *exchange);
         if (exchange == NULL)
@@ -557,6 +558,7 @@ void hh__exchange_destroy(hh_exchange *exchange)
     hh__wire_unref(exchange->wire);
     hh__request_unref(exchange->request);
     if (store->count >= FREE_EXCHANGES_MAX) {
+        hh__timer_stop(exchange->client->loop, &exchange->timer);
         hh__free(exchange);
         return;
     }
