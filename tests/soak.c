@@ -57,8 +57,9 @@ static void say_streams(void)
         "soak: HTTP/2: %zu answered, %zu cancelled, %zu reset, %zu refused for good, %zu broken, "
         "%zu not sent again\n",
         over.answered, over.cancelled, over.reset, over.refused, over.broken, over.unrewound);
-    printf("soak: HTTP/2: %zu pushes, %zu pauses; books balanced after each of %zu steps\n",
-           over.pushes, over.pauses, over.checks);
+    printf("soak: HTTP/2: %zu pushes, %zu pauses; books balanced after each of %zu steps, %zu of "
+           "them waits\n",
+           over.pushes, over.pauses, over.checks, over.naps);
     printf(
         "soak: HTTP/2: the server saw %zu connections, %zu streams, %zu cancels; sent %zu resets, "
         "%zu refusals, %zu GOAWAYs (%zu streams beyond), %zu SETTINGS; hung up %zu times\n",

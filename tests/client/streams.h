@@ -26,6 +26,7 @@ typedef struct streams {
     /* What came of it. */
     size_t answered, cancelled, reset, refused, broken, unrewound;
     size_t pushes, pauses, checks, samples;
+    size_t naps; /* steps that waited: few, all live in one thread and none waits for a clock */
     size_t heap_early, heap_most;         /* bytes in use; all peers included */
     size_t resident_early, resident_most; /* bytes of the process */
     h2_churn_counts server;

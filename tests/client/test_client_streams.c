@@ -15,6 +15,7 @@ static void check(const streams *what)
     assert_true(what->answered > what->requests / 10 * 9);
     assert_true(what->cancelled > what->requests / 1000);
     assert_true(what->pushes > what->requests / 20 && what->pauses > what->requests / 100);
+    assert_true(what->naps < what->requests / 20);
     assert_true(what->server.goaways > 2 && what->server.orphans > 2);
     assert_true(what->server.settings > 20 && what->server.refusals > what->requests / 200);
 }

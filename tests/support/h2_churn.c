@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -496,7 +497,7 @@ static void change_settings(wire *on)
 
 static void take_connection(h2_churn *churn)
 {
-    int fd = accept4(churn->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int yes = 1, fd = accept4(churn->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
     wire *on = churn->wires;
@@ -507,6 +508,9 @@ static void take_connection(h2_churn *churn)
         close(fd);
         return;
     }
+    /* Every frame is a write of its own. Where one stream is all that may be open the client has
+     * nothing to say meanwhile, and each second write would wait for its delayed ACK. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     *on = (wire){.churn = churn, .fd = fd};
     on->session = make_session(on);
     if (on->session == NULL) {
