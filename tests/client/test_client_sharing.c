@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "client/pool_internal.h"
 #include "support/certificates.h"
+#include "support/held_clock.h"
 #include "support/tls_server.h"
 /* Behind the engine's headers: they use the name of its type. */
 #include "whole.h"
@@ -426,6 +427,15 @@ static void submit_with_timeout(hh_client *client, peer *server, int64_t connect
     hh_request_destroy(request);
 }
 
+/* So the client's side of the connection stands, too. */
+static void until_accepted(hh_client *client, peer *server)
+{
+    for (int64_t until = clock_ms() + 60000; peer_connections(server) == 0;) {
+        assert_true(clock_ms() < until);
+        whole_step(client, 1);
+    }
+}
+
 /* The dial is bound by the time-out of who began it; each other one by its own. */
 static void test_each_waits_for_the_dial_by_its_own_time_out(void **state)
 {
@@ -436,7 +446,10 @@ static void test_each_waits_for_the_dial_by_its_own_time_out(void **state)
     submit_with_timeout(client, mute, 600000, &patient);
     submit_with_timeout(client, mute, 30, &hasty);
     assert_int_equal(whole_stats(client).connections_dialling, 1);
-    whole_until(client, &hasty, 'E');
+    until_accepted(client, mute);
+    whole_pass(client, 29);
+    assert_int_equal(hasty.terminals, 0);
+    whole_pass(client, 1);
     assert_failed(&hasty, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_TLS, "within 30 ms");
     assert_int_equal(patient.terminals, 0);
     assert_int_equal(hh_cancel(client, patient.id), HH_OK);
@@ -458,6 +471,9 @@ static void test_a_dial_that_times_out_is_the_end_of_all(void **state)
     assert_non_null(got);
     for (size_t i = 0; i < COUNT; i++)
         submit_with_timeout(client, mute, 100, &got[i]);
+    whole_pass(client, 99);
+    assert_int_equal(whole_stats(client).exchanges_failed, 0);
+    whole_pass(client, 1);
     whole_drain(client);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(got[i].error.code, HH_ERR_TIMEOUT_CONNECT);
@@ -481,6 +497,7 @@ static void test_the_late_end_with_the_dial(void **state)
         takers[i].waiter.connect_timeout_ns = (i == 3 ? 600000 : 50) * INT64_C(1000000);
         wait_for(&r, &takers[i]);
     }
+    held_clock_pass(50);
     until_over(&r, &takers[0]);
     for (size_t i = 0; i < TAKERS; i++)
         assert_int_equal(takers[i].failed, i == 3 ? HH_OK : HH_ERR_TIMEOUT_CONNECT);
@@ -821,9 +838,9 @@ int main(void)
         cmocka_unit_test(test_no_fresh_one_at_the_cap),
         cmocka_unit_test(test_a_failed_dial_takes_nobody_along),
         cmocka_unit_test(test_a_shared_connection_gives_way),
-        cmocka_unit_test(test_each_waits_for_the_dial_by_its_own_time_out),
-        cmocka_unit_test(test_a_dial_that_times_out_is_the_end_of_all),
-        cmocka_unit_test(test_the_late_end_with_the_dial),
+        WHOLE_HELD(test_each_waits_for_the_dial_by_its_own_time_out),
+        WHOLE_HELD(test_a_dial_that_times_out_is_the_end_of_all),
+        WHOLE_HELD(test_the_late_end_with_the_dial),
         cmocka_unit_test(test_http1_fans_out),
         cmocka_unit_test(test_what_is_not_offered),
         cmocka_unit_test(test_options_that_make_no_sense),

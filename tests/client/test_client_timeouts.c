@@ -89,11 +89,9 @@ static void until_readable(hh_client *client)
 /* So many milliseconds pass, and the last of them ends it. */
 static void run_out(hh_client *client, const answer *of, int64_t ms)
 {
-    held_clock_pass(ms - 1);
-    whole_step(client, 0);
+    whole_pass(client, ms - 1);
     assert_int_equal(of->terminals, 0);
-    held_clock_pass(1);
-    whole_step(client, 0);
+    whole_pass(client, 1);
     /* What was still under way on a busy machine has bought it time. */
     for (int64_t until = clock_ms() + FAR_MS; of->terminals == 0;) {
         assert_true(clock_ms() < until);
@@ -360,8 +358,7 @@ static void test_asking_is_no_silence(void **state)
     answer got = {.id = 0};
     whole_submit(client, request, &got);
     whole_until(client, &got, 'A');
-    held_clock_pass(3 * SHORT_MS);
-    whole_step(client, 0);
+    whole_pass(client, 3 * SHORT_MS);
     assert_int_equal(got.terminals, 0);
     hh_answer_data data = {.size = sizeof data, .verdict = HH_ANSWER_YES};
     assert_int_equal(hh_answer(client, got.id, &data), HH_OK);
@@ -486,8 +483,7 @@ static void test_none_means_none(void **state)
     answer got = {.id = 0};
     whole_submit(client, request, &got);
     whole_until_requests(client, server, 1);
-    held_clock_pass(3 * SHORT_MS);
-    whole_step(client, 0);
+    whole_pass(client, 3 * SHORT_MS);
     assert_int_equal(got.terminals, 0);
     peer_signal(server);
     whole_drain(client);
@@ -579,13 +575,6 @@ static void test_long_urls_leave_room_for_the_reason(void **state)
     peer_stop(held);
 }
 
-static int hold_the_clock(void **state)
-{
-    (void)state;
-    held_clock_hold();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,5 +596,5 @@ int main(void)
         cmocka_unit_test(test_cancel_after_a_long_pause),
         cmocka_unit_test(test_long_urls_leave_room_for_the_reason),
     };
-    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = hold_the_clock});
+    return whole_run(&(whole_suite){WHOLE_TESTS(tests), .setup = whole_hold_clock});
 }

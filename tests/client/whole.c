@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "inside.h"
+#include "support/held_clock.h"
 
 #define PATIENCE_MS 60000 /* only waited for in vain; a machine may be busy, a sanitizer slow */
 
@@ -19,6 +20,20 @@ int64_t clock_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now); /* which goes on while a test holds the other one */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int whole_hold_clock(void **state)
+{
+    (void)state;
+    held_clock_hold();
+    return 0;
+}
+
+int whole_let_clock_go(void **state)
+{
+    (void)state;
+    held_clock_let_go();
+    return 0;
 }
 
 size_t open_descriptors(void)
@@ -142,6 +157,12 @@ void whole_step(hh_client *client, int timeout_ms)
 {
     assert_int_equal(hh_client_step(client, timeout_ms), HH_OK);
     whole_take(client);
+}
+
+void whole_pass(hh_client *client, int64_t ms)
+{
+    held_clock_pass(ms);
+    whole_step(client, 0);
 }
 
 void whole_drain(hh_client *client)

@@ -91,7 +91,14 @@ char *whole_received(peer *server);
 hh_client_stats whole_stats(hh_client *client);
 /* Nothing is lent, dialled or queued, and the pool's books balance. */
 void assert_at_rest(hh_client *client);
+/* The true time, whatever clock a test holds. */
 int64_t clock_ms(void);
+/* For a test that holds the clock (held_clock.h) as long as it lasts. */
+int whole_hold_clock(void **state);
+int whole_let_clock_go(void **state);
+#define WHOLE_HELD(test) cmocka_unit_test_setup_teardown(test, whole_hold_clock, whole_let_clock_go)
+/* So many milliseconds of the held clock pass, and the client steps once. */
+void whole_pass(hh_client *client, int64_t ms);
 size_t open_descriptors(void);
 
 /* 11, or 20 over HTTP/2. */
