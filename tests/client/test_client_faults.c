@@ -95,7 +95,7 @@ static void run_events(hh_client *client, hh_request *request, outcome *out)
     out->made = hh_submit(client, request, NULL, NULL);
     if (out->made != HH_OK)
         return;
-    int64_t until = clock_ms() + 8000;
+    int64_t until = clock_ms() + 70000;
     while (out->terminals == 0 && clock_ms() < until) {
         hh_client_step(client, 10); /* a failing step is called again */
         take(client, out);
@@ -123,7 +123,7 @@ static void run_channel(hh_client *client, hh_request *request, outcome *out)
     out->made = hh_channel_open(client, request, &channel, NULL);
     if (out->made != HH_OK)
         return;
-    int64_t until = clock_ms() + 8000;
+    int64_t until = clock_ms() + 70000;
     /* A failing wait is begun again. */
     for (hh_status status = HH_OK; status != HH_ERR_STATE && clock_ms() < until;) {
         status = hh_channel_next(channel, &event);
@@ -134,7 +134,7 @@ static void run_channel(hh_client *client, hh_request *request, outcome *out)
     hh_channel_close(channel);
 }
 
-static int64_t patience_ms = 2000;
+static int64_t patience_ms = 60000;
 
 static hh_status prepare(const scenario *of, hh_request *request)
 {

@@ -96,7 +96,7 @@ static void test_streamed_body(void **state)
     static answer got;
     got = (answer){.holds = 1};
     whole_submit(client, request, &got);
-    int64_t until = clock_ms() + 10000;
+    int64_t until = clock_ms() + 60000;
     while (shared_bytes(&got) < 102400) {
         assert_true(clock_ms() < until);
         whole_step(client, 1000);
@@ -201,7 +201,7 @@ static void test_pushed_body(void **state)
                      HH_OK);
     answer got = {.hook = push_much};
     whole_submit(client, request, &got);
-    int64_t until = clock_ms() + 10000;
+    int64_t until = clock_ms() + 60000;
     hh_client_stats stats = whole_stats(client);
     while (stats.unsent_bytes == 0) {
         assert_true(clock_ms() < until);

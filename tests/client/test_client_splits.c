@@ -309,7 +309,7 @@ static void test_garbage(void **state)
         peer *server = peer_of(SCRIPT(READ, {PEER_SEND, cases[i].text, length}, WAIT_CLOSE));
         hh_client *client = whole_client(NULL);
         hh_request *request = whole_request(client, NULL, peer_url(server, "/"));
-        hh_timeouts timeouts = {.read_ms = 5000};
+        hh_timeouts timeouts = {.read_ms = 60000};
         assert_int_equal(hh_request_set_timeouts(request, &timeouts), HH_OK);
         answer got = {.id = 0};
         whole_submit(client, request, &got);

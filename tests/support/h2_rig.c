@@ -11,7 +11,7 @@
 #include "base/memory.h"
 
 #define RUNS_MAX 400000
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define OUT_BYTES (1u << 20)
 
 #define CHECK(condition)                                                                           \

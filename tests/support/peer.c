@@ -581,7 +581,7 @@ int peer_wait_closed(peer *p, size_t index)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 60;
     int waited = 0;
     pthread_mutex_lock(&p->mutex);
     while (waited == 0 && !(index < p->connection_count && p->connections[index]->is_closed))

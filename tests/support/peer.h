@@ -77,7 +77,7 @@ char *peer_received(peer *peer, size_t index);
 size_t peer_requests(peer *peer);
 /* 1 when the client has closed the connection `index`. */
 int peer_is_closed(peer *peer, size_t index);
-/* Waits until the connection `index` was closed by the client (as its script saw it), at most 10 s;
+/* Waits until the connection `index` was closed by the client (as its script saw it), at most 60 s;
  * 1 if so. */
 int peer_wait_closed(peer *peer, size_t index);
 
