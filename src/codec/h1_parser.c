@@ -88,6 +88,21 @@ static bool is_usual_status(const char *line, size_t available)
            line[STATUS_PATTERN_BYTES] == ' ';
 }
 
+/* Told by the first byte alone, so that it is the same however the bytes come: TLS sends a record
+ * (RFC 8446 §5.1), an alert most likely, and HTTP/2 the length of its SETTINGS (RFC 9113 §4.1). */
+static const char *other_protocol(char first)
+{
+    enum { TLS_ALERT = 21, TLS_HANDSHAKE = 22 };
+    if (first == TLS_ALERT || first == TLS_HANDSHAKE) {
+        return "TLS instead of an HTTP status line; does the URL lack the s of https?";
+    }
+    if (first == '\0') {
+        return "no HTTP status line but, as it seems, HTTP/2; prior knowledge "
+               "(--http2-prior-knowledge) would speak it";
+    }
+    return "no HTTP status line";
+}
+
 /* What is wrong with the first bytes of a status line, NULL when nothing is as far as they go. */
 static const char *status_problem(const char *line, size_t available)
 {
@@ -100,7 +115,7 @@ static const char *status_problem(const char *line, size_t available)
             continue;
         }
         if (i < sizeof("HTTP/") - 1) {
-            return "no HTTP status line";
+            return i == 0 ? other_protocol(line[0]) : "no HTTP status line";
         }
         if (i < CODE_OFFSET) {
             return "an HTTP version other than 1.0 and 1.1";
