@@ -151,7 +151,7 @@ static PyObject *start(hhpy_client *client, const hhpy_arguments *arguments, PyO
     hhpy_engine *engine = hhpy_client_engine(client);
     if (engine == NULL)
         return NULL;
-    PyObject *loop = hhpy_running_loop(client->state);
+    PyObject *loop = hhpy_engine_running_loop(engine);
     if (loop == NULL ? PyErr_Occurred() != NULL
                      : loop != engine->loop && hhpy_engine_bind(engine) < 0) {
         Py_XDECREF(loop);
@@ -409,6 +409,28 @@ static PyObject *call_get_cancel_message(hhpy_call *call, void *Py_UNUSED(closur
     return Py_NewRef(call->cancel_message != NULL ? call->cancel_message : Py_None);
 }
 
+/* A task looks these names up at each await. Here they are found by address, and no method is made
+ * where one serves all. */
+static PyObject *call_getattr(PyObject *self, PyObject *name)
+{
+    hhpy_call *call = (hhpy_call *)self;
+    const hhpy_engine *engine = call->client->engine;
+    if (name == call->client->state->names._asyncio_future_blocking)
+        return call_get_blocking(call, NULL);
+    if (name == call->client->state->names.get_loop && engine != NULL && call->loop != NULL &&
+        call->loop == engine->loop)
+        return Py_NewRef(engine->get_loop);
+    return PyObject_GenericGetAttr(self, name);
+}
+
+static int call_setattr(PyObject *self, PyObject *name, PyObject *value)
+{
+    hhpy_call *call = (hhpy_call *)self;
+    if (name == call->client->state->names._asyncio_future_blocking)
+        return call_set_blocking(call, value, NULL);
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
 /* --- async with ------------------------------------------------------------------------------ */
 
 static PyObject *call_enter(hhpy_call *call, PyObject *Py_UNUSED(none))
@@ -459,14 +481,21 @@ static int call_clear(hhpy_call *call)
     return 0;
 }
 
+/* Whether there is anything to say at its end that nobody has heard. */
+static bool is_unheard(const hhpy_call *call)
+{
+    return (call->state == HHPY_CALL_FAILED && call->is_unseen && call->loop != NULL) ||
+           (call->state == HHPY_CALL_LAZY && !call->was_sent_to);
+}
+
 static void call_finalize(hhpy_call *call)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (call->state == HHPY_CALL_FAILED && call->is_unseen && call->loop != NULL) {
+    if (is_unheard(call) && call->state == HHPY_CALL_FAILED) {
         call->is_unseen = false;
         hhpy_call_report(call, "The failure of a hyperhttp call was never seen", call->outcome);
-    } else if (call->state == HHPY_CALL_LAZY && !call->was_sent_to) {
+    } else if (is_unheard(call)) {
         if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "the %U call was never awaited",
                              call->built.sent.method) < 0)
             PyErr_WriteUnraisable((PyObject *)call);
@@ -477,7 +506,7 @@ static void call_finalize(hhpy_call *call)
 static void call_dealloc(hhpy_call *call)
 {
     PyTypeObject *type = Py_TYPE(call);
-    if (PyObject_CallFinalizerFromDealloc((PyObject *)call) < 0)
+    if (is_unheard(call) && PyObject_CallFinalizerFromDealloc((PyObject *)call) < 0)
         return;
     PyObject_GC_UnTrack(call);
     if (call->weakrefs != NULL)
@@ -539,6 +568,8 @@ static PyType_Slot call_slots[] = {
     {Py_am_send, (void *)call_send},
     {Py_tp_iternext, (void *)step_coroutine},
     {Py_tp_repr, (void *)call_repr},
+    {Py_tp_getattro, (void *)call_getattr},
+    {Py_tp_setattro, (void *)call_setattr},
     {Py_tp_methods, call_methods},
     {Py_tp_members, call_members},
     {Py_tp_getset, call_getset},

@@ -7,6 +7,8 @@
  */
 #include "call.h"
 
+#include <string.h>
+
 /* --- waking ---------------------------------------------------------------------------------- */
 
 void hhpy_call_report(hhpy_call *call, const char *message, PyObject *exception)
@@ -49,6 +51,28 @@ static int wake_soon(hhpy_call *call, PyObject *callback, PyObject *context)
     return handle != NULL ? 0 : -1;
 }
 
+/* Whether `callback` is a task's own: the one that steps its coroutine on. */
+static bool is_of_task(const hhpy_state *state, PyObject *callback)
+{
+    if (!PyCFunction_CheckExact(callback))
+        return false;
+    const PyMethodDef *method = ((PyCFunctionObject *)callback)->m_ml;
+    PyObject *task = PyCFunction_GET_SELF(callback);
+    return task != NULL && (PyObject *)Py_TYPE(task) == state->layer.Task &&
+           method->ml_flags == METH_O && strcmp(method->ml_name, "task_wakeup") == 0;
+}
+
+/* What the callback is called with. A task wants to know from it whether to throw something into
+ * its coroutine, which then asks the call itself: what a future of asyncio's own tells by a field
+ * takes it a method's name as a new str, and a search for that, of any other. */
+static PyObject *argument_of(hhpy_call *call, PyObject *callback)
+{
+    const hhpy_engine *engine = call->client->engine;
+    bool is_enough = call->state == HHPY_CALL_ANSWERED && engine != NULL && engine->done != NULL &&
+                     is_of_task(call->client->state, callback);
+    return is_enough ? engine->done : (PyObject *)call;
+}
+
 static void wake_now(hhpy_call *call, PyObject *callback, PyObject *context)
 {
     if (PyContext_Enter(context) < 0) { /* somebody is in there: a nested loop */
@@ -57,7 +81,9 @@ static void wake_now(hhpy_call *call, PyObject *callback, PyObject *context)
             report_callback(call);
         return;
     }
-    PyObject *result = PyObject_CallOneArg(callback, (PyObject *)call);
+    PyObject *argument = Py_NewRef(argument_of(call, callback)); /* who is woken may close */
+    PyObject *result = PyObject_CallOneArg(callback, argument);
+    Py_DECREF(argument);
     if (result == NULL)
         report_callback(call);
     Py_XDECREF(result);

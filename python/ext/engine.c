@@ -120,6 +120,13 @@ PyObject *hhpy_running_loop(hhpy_state *state)
     return loop;
 }
 
+PyObject *hhpy_engine_running_loop(const hhpy_engine *engine)
+{
+    if (engine->turn != NULL && engine->turn == PyThreadState_Get() && engine->loop != NULL)
+        return Py_NewRef(engine->loop);
+    return hhpy_running_loop(engine->state);
+}
+
 /* 1, 0, or -1 with an exception. */
 static int ask_loop(PyObject *loop, PyObject *question)
 {
@@ -131,8 +138,46 @@ static int ask_loop(PyObject *loop, PyObject *question)
     return truth;
 }
 
+/* A method of the loop: itself. */
+static PyObject *give_self(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return Py_NewRef(self);
+}
+
+static PyMethodDef get_loop_method = {"get_loop", give_self, METH_NOARGS,
+                                      "The event loop it belongs to."};
+
+/* Loops may have futures of their own: then there is none. */
+static int make_done(hhpy_engine *engine, PyObject *loop)
+{
+    const hhpy_state *state = engine->state;
+    PyObject *future = PyObject_CallMethodNoArgs(loop, state->names.create_future);
+    if (future == NULL)
+        return -1;
+    PyObject *none = PyObject_CallMethodOneArg(future, state->names.set_result, Py_None);
+    if (none == NULL) {
+        Py_DECREF(future);
+        return -1;
+    }
+    Py_DECREF(none);
+    if ((PyObject *)Py_TYPE(future) != state->layer.Future)
+        Py_CLEAR(future);
+    Py_XSETREF(engine->done, future);
+    return 0;
+}
+
+static void forget_loop(hhpy_engine *engine)
+{
+    Py_CLEAR(engine->done);
+    Py_CLEAR(engine->get_loop);
+    Py_CLEAR(engine->loop);
+}
+
 static int join_loop(hhpy_engine *engine, PyObject *loop)
 {
+    Py_XSETREF(engine->get_loop, PyCFunction_New(&get_loop_method, loop));
+    if (engine->get_loop == NULL || make_done(engine, loop) < 0)
+        return -1;
     PyObject *fd = PyLong_FromLong(hh_client_fd(engine->client));
     if (fd == NULL)
         return -1;
@@ -150,11 +195,11 @@ static int join_loop(hhpy_engine *engine, PyObject *loop)
 /* Takes the engine off its loop, which is open. */
 static int leave_loop(hhpy_engine *engine)
 {
-    PyObject *loop = engine->loop;
     PyObject *fd = PyLong_FromLong(hh_client_fd(engine->client));
     if (fd == NULL)
         return -1;
-    engine->loop = NULL;
+    PyObject *loop = Py_NewRef(engine->loop);
+    forget_loop(engine);
     PyObject *was = PyObject_CallMethodOneArg(loop, engine->state->names.remove_reader, fd);
     Py_DECREF(fd);
     Py_DECREF(loop);
@@ -167,7 +212,7 @@ static void forsake_loop(hhpy_engine *engine)
 {
     for (hhpy_receiver *each = engine->flying; each != NULL; each = each->next)
         hhpy_engine_cancel(engine, each);
-    Py_CLEAR(engine->loop);
+    forget_loop(engine);
 }
 
 /* Leaves the loop that another one is to replace. */
@@ -309,12 +354,15 @@ static PyObject *engine_run(hhpy_engine *engine, PyObject *Py_UNUSED(args),
     if (engine->is_closed)
         Py_RETURN_NONE;
     int result = 0;
+    const PyThreadState *outer = engine->turn;
     hhpy_engine_enter(engine);
     step(engine);
     engine->logs = hhpy_log_is_wanted(engine->state);
     engine->wake = HHPY_WAKE_NOW;
+    engine->turn = PyThreadState_Get();
     if (deal_out_all(engine))
         result = come_again(engine);
+    engine->turn = outer;
     engine->wake = HHPY_WAKE_SOON;
     hhpy_engine_leave(engine);
     if (result < 0)
@@ -358,7 +406,7 @@ static int close_here(hhpy_engine *engine)
     if (engine->loop != NULL) {
         int is_closed = ask_loop(engine->loop, engine->state->names.is_closed);
         if (is_closed != 0)
-            Py_CLEAR(engine->loop);
+            forget_loop(engine);
         else
             result = leave_loop(engine);
         if (is_closed < 0)
@@ -418,6 +466,8 @@ static int engine_traverse(hhpy_engine *engine, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(engine));
     Py_VISIT(engine->loop);
+    Py_VISIT(engine->done);
+    Py_VISIT(engine->get_loop);
     for (hhpy_receiver *each = engine->flying; each != NULL; each = each->next)
         Py_VISIT(each->owner);
     return 0;
@@ -429,7 +479,7 @@ static int engine_clear(hhpy_engine *engine)
     if (engine->client != NULL && engine->busy == 0)
         destroy_client(engine);
     drop_receivers(engine);
-    Py_CLEAR(engine->loop);
+    forget_loop(engine);
     return 0;
 }
 

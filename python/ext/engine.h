@@ -39,8 +39,11 @@ typedef enum hhpy_wake { HHPY_WAKE_SOON, HHPY_WAKE_NOW } hhpy_wake;
 
 struct hhpy_engine {
     PyObject_HEAD hhpy_state *state;
-    hh_client *client; /* NULL: destroyed */
-    PyObject *loop;    /* NULL: unbound */
+    hh_client *client;  /* NULL: destroyed */
+    PyObject *loop;     /* NULL: unbound */
+    PyObject *done;     /* a future of asyncio's that is done: what a woken task is called with */
+    PyObject *get_loop; /* the method of every call of this loop */
+    const PyThreadState *turn; /* the thread in which the loop has called the engine, or NULL */
     hhpy_receiver *flying;
     size_t flying_count;
     unsigned forks; /* of this process and its ancestors when it was made */
@@ -67,6 +70,10 @@ void hhpy_engine_leave(hhpy_engine *engine);
 int hhpy_engine_bind(hhpy_engine *engine);
 /* The loop that runs in this thread, a new reference; NULL without an exception when none does. */
 PyObject *hhpy_running_loop(hhpy_state *state);
+/* The same, for who is about to send: without asking asyncio, which makes a system call of it, when
+ * the loop has called the engine and the engine woke who asks. Who runs another loop in there all
+ * the same gets a call of the outer one, which that other loop refuses to wait for. */
+PyObject *hhpy_engine_running_loop(const hhpy_engine *engine);
 
 /* Sends; the engine must be bound. On success the receiver is in flight. Raises nothing. */
 hh_status hhpy_engine_submit(hhpy_engine *engine, hh_request *request, hhpy_receiver *receiver);

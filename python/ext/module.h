@@ -42,6 +42,8 @@
     X(is_closed)                                                                                   \
     X(is_running)                                                                                  \
     X(create_future)                                                                               \
+    X(get_loop)                                                                                    \
+    X(_asyncio_future_blocking)                                                                    \
     X(set_result)                                                                                  \
     X(GET)                                                                                         \
     X(done)                                                                                        \
@@ -68,6 +70,8 @@ typedef enum hhpy_keyword {
     X(json_dumps)       /* (object) -> str or bytes; the default */                                \
     X(json_loads)       /* (str or bytes) -> object; the default */                                \
     X(get_running_loop) /* () -> loop or None: asyncio's own */                                    \
+    X(Task)             /* class: asyncio's own */                                                 \
+    X(Future)           /* class: asyncio's own */                                                 \
     X(CancelledError)   /* class: asyncio's own */                                                 \
     X(logs_requests)    /* () -> bool: whether log_done wants to be called */                      \
     X(known_levels)     /* dict {level: whether it is logged}, asked before; or None */            \

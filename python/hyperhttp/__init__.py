@@ -138,6 +138,8 @@ _engine.register(
     json_dumps=json_dumps,
     json_loads=json_loads,
     get_running_loop=asyncio._get_running_loop,
+    Task=asyncio.Task,
+    Future=asyncio.Future,
     CancelledError=asyncio.CancelledError,
     invalid_state=asyncio.InvalidStateError,
     logs_requests=_logging.logs_requests,
