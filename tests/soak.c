@@ -65,10 +65,11 @@ static void say_streams(void)
         "%zu refusals, %zu GOAWAYs (%zu streams beyond), %zu SETTINGS; hung up %zu times\n",
         server->connections, server->streams, server->cancels, server->resets, server->refusals,
         server->goaways, server->orphans, server->settings, server->cuts);
-    printf("soak: HTTP/2: heap in use at rest %zu KiB early on, %zu KiB at most; resident %zu MiB "
-           "and %zu MiB; %zu samples\n",
-           over.heap_early >> 10, over.heap_most >> 10, over.resident_early >> 20,
-           over.resident_most >> 20, over.samples);
+    printf(
+        "soak: HTTP/2: heap in use at rest %zu KiB early on, %zu KiB at most, beside up to %zu KiB "
+        "kept for the next use; resident %zu MiB and %zu MiB; %zu samples\n",
+        over.heap_early >> 10, over.heap_most >> 10, over.kept_most >> 10,
+        over.resident_early >> 20, over.resident_most >> 20, over.samples);
 }
 
 int main(int argc, char **argv)

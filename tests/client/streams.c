@@ -17,8 +17,9 @@
 #define PARTS 20      /* between them everything is let come to rest, and memory is looked at */
 #define EARLY_PARTS 3 /* by then whatever is kept for the next use is there */
 #define HELD_AT_ONCE 64
-#define CREDIT_BYTES 3000        /* of one answer: small, so that streams pause */
-#define STEPS_WITHOUT_MOVE 30000 /* of a millisecond each: it hangs */
+#define CREDIT_BYTES 3000          /* of one answer: small, so that streams pause */
+#define KEPT_MAX_BYTES (16u << 20) /* the limits on what may be kept, together */
+#define STEPS_WITHOUT_MOVE 30000   /* of a millisecond each: it hangs */
 #define URL_BYTES 64
 /* With events waiting a step leaves connections for later. One whose events could all be pulled has
  * left none, but may have dealt with those left before; the next has looked at all. */
@@ -365,9 +366,14 @@ static void sample(stage *s, size_t part)
         if (step_client(s, 0) | step_server(s))
             quiet = 0;
     assert_at_rest(s->client);
-    assert_int_equal(whole_stats(s->client).buffers_in_use, 0);
-    size_t heap = heap_bytes(), resident = resident_bytes();
+    hh_client_stats stats = whole_stats(s->client);
+    assert_int_equal(stats.buffers_in_use, 0);
+    size_t kept = (size_t)(stats.buffers_kept_bytes + stats.spares_bytes);
+    size_t heap = heap_bytes() - kept, resident = resident_bytes();
     what->samples++;
+    what->kept_most = kept > what->kept_most ? kept : what->kept_most;
+    if (stats.buffers_kept_bytes > HH_BUFFERS_KEPT_MAX * HH_BUFFER_BYTES || kept > KEPT_MAX_BYTES)
+        fail_msg("%zu bytes are kept for the next use", kept);
     if (part <= EARLY_PARTS) {
         what->heap_early = heap > what->heap_early ? heap : what->heap_early;
         what->resident_early = resident > what->resident_early ? resident : what->resident_early;

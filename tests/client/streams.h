@@ -27,7 +27,8 @@ typedef struct streams {
     size_t answered, cancelled, reset, refused, broken, unrewound;
     size_t pushes, pauses, checks, samples;
     size_t naps; /* steps that waited: few, all live in one thread and none waits for a clock */
-    size_t heap_early, heap_most;         /* bytes in use; all peers included */
+    size_t heap_early, heap_most; /* bytes in use; all peers included, but not what is … */
+    size_t kept_most;             /* … kept for the next use: a late burst may add to it */
     size_t resident_early, resident_most; /* bytes of the process */
     h2_churn_counts server;
 } streams;
