@@ -8,19 +8,11 @@
 #ifndef FUZZ_DECODER_TARGET_H
 #define FUZZ_DECODER_TARGET_H
 
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "codec/decoder.h"
+#include "fuzz_target.h"
 
 #define OUTPUT_MAX ((size_t)1 << 18)
 #define OUTPUT_STEP_MAX 8192
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
 
 typedef struct decoded_body {
     hh_status status;
@@ -43,7 +35,7 @@ static int decode_piece(hh_decoder *decoder, hh_slice piece, output_room room, d
         size_t produced;
         hh_decode_result result =
             hh__decoder_next(decoder, piece, &used, room.data, room.length, &produced);
-        REQUIRE(used <= piece.length && produced <= room.length);
+        CHECK(used <= piece.length && produced <= room.length);
         body->is_cut = body->length + produced > OUTPUT_MAX;
         if (!body->is_cut && produced > 0) {
             memcpy(body->data + body->length, room.data, produced);
@@ -53,10 +45,10 @@ static int decode_piece(hh_decoder *decoder, hh_slice piece, output_room room, d
         piece.length -= used;
         if (result == HH_DECODE_ERROR || body->is_cut)
             return 0;
-        REQUIRE(result != HH_DECODE_NEED_INPUT || produced == 0);
-        REQUIRE(result != HH_DECODE_OUTPUT || produced > 0);
+        CHECK(result != HH_DECODE_NEED_INPUT || produced == 0);
+        CHECK(result != HH_DECODE_OUTPUT || produced > 0);
         if (result != HH_DECODE_OUTPUT) {
-            REQUIRE(piece.length == 0);
+            CHECK(piece.length == 0);
             return 1;
         }
     }
@@ -70,10 +62,10 @@ static void decode_body(const char *codings, hh_slice input, size_t input_step, 
     int fine = 1;
     output_room room = {malloc(output_step), output_step};
 
-    REQUIRE(room.data != NULL);
+    CHECK(room.data != NULL);
     body->is_cut = 0;
     body->length = 0;
-    REQUIRE(hh__decoder_create(hh_slice_of(codings), &decoder, &problem) == HH_OK);
+    CHECK(hh__decoder_create(hh_slice_of(codings), &decoder, &problem) == HH_OK);
     while (fine && input.length > 0) {
         hh_slice piece = {input.data, input.length < input_step ? input.length : input_step};
         fine = decode_piece(decoder, piece, room, body);
@@ -81,9 +73,9 @@ static void decode_body(const char *codings, hh_slice input, size_t input_step, 
         input.length -= piece.length;
     }
     body->status = body->is_cut ? HH_OK : hh__decoder_end(decoder);
-    REQUIRE(fine || body->is_cut || body->status != HH_OK);
-    REQUIRE(body->is_cut || hh__decoder_failure(decoder, &problem) == body->status);
-    REQUIRE(body->status == HH_OK || problem != NULL);
+    CHECK(fine || body->is_cut || body->status != HH_OK);
+    CHECK(body->is_cut || hh__decoder_failure(decoder, &problem) == body->status);
+    CHECK(body->status == HH_OK || problem != NULL);
     hh__decoder_destroy(decoder);
     free(room.data);
 }
@@ -101,12 +93,12 @@ static void decode_whole_and_split(const char *codings, hh_slice input)
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         decode_body(codings, input, ways[i].input_step, ways[i].output_step, &split);
         size_t shared = whole.length < split.length ? whole.length : split.length;
-        REQUIRE(memcmp(whole.data, split.data, shared) == 0);
+        CHECK(memcmp(whole.data, split.data, shared) == 0);
         if (whole.is_cut || split.is_cut)
             continue;
-        REQUIRE((whole.status == HH_OK) == (split.status == HH_OK));
-        REQUIRE(whole.status == split.status || strchr(codings, ',') != NULL);
-        REQUIRE(whole.status != HH_OK || whole.length == split.length);
+        CHECK((whole.status == HH_OK) == (split.status == HH_OK));
+        CHECK(whole.status == split.status || strchr(codings, ',') != NULL);
+        CHECK(whole.status != HH_OK || whole.length == split.length);
     }
 }
 

@@ -4,24 +4,11 @@
  */
 #include "codec/chunked.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/ascii.h"
 #include "base/limits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "fuzz_target.h"
 
 #define BYTE_BY_BYTE_MAX 2048
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 typedef struct chunked_run {
     hh_chunked chunked;
@@ -32,10 +19,8 @@ typedef struct chunked_run {
 
 static void run_feed(chunked_run *run, hh_slice data)
 {
-    char *exact = malloc(data.length + 1);
-    CHECK(exact != NULL);
-    memcpy(exact + 1, data.data, data.length);
-    hh_slice rest = {exact + 1, data.length};
+    hh_slice exact = exact_copy(data);
+    hh_slice rest = exact;
     do {
         size_t used = 0;
         hh_slice piece = {NULL, 0};
@@ -50,7 +35,7 @@ static void run_feed(chunked_run *run, hh_slice data)
         rest.data += used;
         rest.length -= used;
     } while (run->result == HH_CHUNKED_PIECE);
-    free(exact);
+    exact_free(exact);
 }
 
 static void run_steps(chunked_run *run, hh_slice data, size_t first, size_t step)

@@ -1,8 +1,6 @@
 /* Several content codings over one another, whole and in pieces. The first byte chooses which. */
 #include "decoder_target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const chains[] = {"gzip, zstd", "deflate, br",    "zstd, deflate",

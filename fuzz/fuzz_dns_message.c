@@ -4,24 +4,12 @@
  */
 #include "net/dns_message.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz_target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static void parse(const uint8_t *input, size_t size, hh_dns_type type, sa_family_t family)
+static void parse(hh_slice answer, hh_dns_type type, sa_family_t family)
 {
     hh_dns_message out;
-    if (hh__dns_message_parse(input, size, type, &out) != HH_OK)
+    if (hh__dns_message_parse((const uint8_t *)answer.data, answer.length, type, &out) != HH_OK)
         return;
     CHECK(out.count <= HH_ADDRESSES_MAX);
     CHECK(out.count == 0 || out.ttl_s <= INT32_MAX);
@@ -34,12 +22,9 @@ static void parse(const uint8_t *input, size_t size, hh_dns_type type, sa_family
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-    uint8_t *exact = malloc(size != 0 ? size : 1);
-    CHECK(exact != NULL);
-    if (size != 0)
-        memcpy(exact, input, size);
-    parse(exact, size, HH_DNS_A, AF_INET);
-    parse(exact, size, HH_DNS_AAAA, AF_INET6);
-    free(exact);
+    hh_slice exact = exact_copy((hh_slice){(const char *)input, size});
+    parse(exact, HH_DNS_A, AF_INET);
+    parse(exact, HH_DNS_AAAA, AF_INET6);
+    exact_free(exact);
     return 0;
 }

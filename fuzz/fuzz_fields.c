@@ -4,32 +4,16 @@
  */
 #include "codec/field_lines.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/ascii.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "fuzz_target.h"
 
 #define MAX_FIELDS 64
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 static hh_lines_result feed(hh_field_lines *lines, hh_slice data, hh_fields *fields)
 {
-    char *exact = malloc(data.length + 1);
-    CHECK(exact != NULL);
-    memcpy(exact + 1, data.data, data.length);
-    hh_slice copy = {exact + 1, data.length};
+    hh_slice copy = exact_copy(data);
     hh_lines_result result = hh__field_lines_parse(lines, copy, MAX_FIELDS, fields);
-    free(exact);
+    exact_free(copy);
     return result;
 }
 

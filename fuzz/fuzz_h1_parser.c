@@ -7,32 +7,17 @@
  */
 #include "codec/h1_parser.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "codec/scan.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "fuzz_target.h"
 
 #define BYTE_BY_BYTE_MAX 512
 #define SCAN_PLACES_MAX 64
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 static hh_h1_result feed(hh_h1_parser *parser, hh_slice data)
 {
-    char *exact = malloc(data.length + 1);
-    CHECK(exact != NULL);
-    memcpy(exact + 1, data.data, data.length);
-    hh_h1_result result = hh__h1_parse(parser, (hh_slice){exact + 1, data.length});
-    free(exact);
+    hh_slice copy = exact_copy(data);
+    hh_h1_result result = hh__h1_parse(parser, copy);
+    exact_free(copy);
     return result;
 }
 

@@ -8,26 +8,13 @@
  */
 #include "conn/h2_guard.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/limits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "fuzz_target.h"
 
 #define OPTION_BYTES 3
 #define BYTE_BY_BYTE_MAX 4096
 #define START_NS INT64_C(1000000000000)
 #define TICK_NS INT64_C(50000000)
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 typedef struct outcome {
     hh_h2_guard guard;
@@ -70,11 +57,9 @@ static void scan(outcome *result, hh_slice data, int64_t now_ns)
 {
     if (result->verdict.error != 0)
         return;
-    char *exact = malloc(data.length + 1);
-    CHECK(exact != NULL);
-    memcpy(exact + 1, data.data, data.length);
-    result->verdict = hh__h2_guard_scan(&result->guard, (hh_slice){exact + 1, data.length}, now_ns);
-    free(exact);
+    hh_slice copy = exact_copy(data);
+    result->verdict = hh__h2_guard_scan(&result->guard, copy, now_ns);
+    exact_free(copy);
     check_counts(result);
 }
 

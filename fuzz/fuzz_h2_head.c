@@ -8,25 +8,12 @@
  */
 #include "conn/h2_head.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "codec/field_lines.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "fuzz_target.h"
 
 #define OPTION_BYTES 3
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static bool next_field(hh_slice *rest, hh_slice *name, hh_slice *value)
 {
@@ -44,21 +31,6 @@ static bool next_field(hh_slice *rest, hh_slice *name, hh_slice *value)
     return true;
 }
 
-static hh_slice copy_of(hh_slice text)
-{
-    char *exact = malloc(text.length + 1);
-    CHECK(exact != NULL);
-    memcpy(exact + 1, text.data, text.length);
-    return (hh_slice){exact + 1, text.length};
-}
-
-static void free_copy(hh_slice text)
-{
-    char *memory;
-    memcpy(&memory, &text.data, sizeof(memory));
-    free(memory - 1);
-}
-
 static hh_status read_block(hh_h2_head *head, const uint8_t *input, hh_slice fields)
 {
     hh_slice name;
@@ -67,11 +39,11 @@ static hh_status read_block(hh_h2_head *head, const uint8_t *input, hh_slice fie
     hh__h2_head_begin(head, (input[0] & 1) != 0 ? HH_H2_BLOCK_TRAILERS : HH_H2_BLOCK_HEAD,
                       max_bytes, input[2]);
     while (next_field(&fields, &name, &value)) {
-        hh_slice exact_name = copy_of(name);
-        hh_slice exact_value = copy_of(value);
+        hh_slice exact_name = exact_copy(name);
+        hh_slice exact_value = exact_copy(value);
         hh__h2_head_add(head, exact_name, exact_value);
-        free_copy(exact_name);
-        free_copy(exact_value);
+        exact_free(exact_name);
+        exact_free(exact_value);
     }
     hh_status status = hh__h2_head_end(head);
     CHECK(status == head->failure && (status == HH_OK) == (head->problem == NULL));

@@ -8,19 +8,7 @@
 #include "net/resolv_conf.h"
 #include "net/resolve_override.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "fuzz_target.h"
 
 static void read_hosts(hh_slice text)
 {
@@ -59,15 +47,12 @@ static void read_servers(hh_slice text)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     /* Exact for the slices; the override wants a NUL behind. */
-    char *exact = malloc(size != 0 ? size : 1);
+    hh_slice slice = exact_copy((hh_slice){(const char *)input, size});
     char *text = malloc(size + 1);
-    CHECK(exact != NULL && text != NULL);
-    if (size != 0) {
-        memcpy(exact, input, size);
+    CHECK(text != NULL);
+    if (size != 0)
         memcpy(text, input, size);
-    }
     text[size] = '\0';
-    hh_slice slice = {exact, size};
     read_hosts(slice);
     read_servers(slice);
     (void)hh__nsswitch_parse(slice);
@@ -77,6 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     (void)hh__host_name_is_never_asked(slice);
     read_override(text);
     free(text);
-    free(exact);
+    exact_free(slice);
     return 0;
 }

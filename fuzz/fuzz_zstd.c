@@ -1,8 +1,6 @@
 /* The zstd content coding, whole and in pieces. */
 #include "decoder_target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     decode_whole_and_split("zstd", (hh_slice){(const char *)data, size});

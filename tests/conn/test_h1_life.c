@@ -16,71 +16,31 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "conn/h1_internal.h"
+#include "h1_fixture.h"
 #include "support/alloc_fail.h"
-#include "support/h1_rig.h"
-
-#define HEAD "PUT / HTTP/1.1\r\nHost: peer\r\n\r\n"
-#define OK_0 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
-#define HOUR_NS INT64_C(3600000000000)
-
-int64_t __real_hh__loop_now(const hh_loop *loop);
-int64_t __wrap_hh__loop_now(const hh_loop *loop);
-
-static int64_t shift_ns; /* what the connection's clock is behind by: deadlines are due at once */
-
-int64_t __wrap_hh__loop_now(const hh_loop *loop)
-{
-    return __real_hh__loop_now(loop) - shift_ns;
-}
-
-static int set_up(void **state)
-{
-    h1_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shift_ns = 0;
-    rig_init(rig, FAKE_PLAIN, 4096);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shift_ns = 0;
-    rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
-static void feed_and_run(h1_rig *rig, const char *text)
-{
-    rig_feed(rig, text);
-    rig_run(rig);
-}
 
 static void new_call(h1_rig *rig, hh_body_kind kind)
 {
-    shift_ns = 0;
-    memset(rig->acts, 0, sizeof rig->acts);
-    assert_int_equal(rig_connect(rig, FAKE_PLAIN), HH_OK);
-    rig_prepare(rig);
-    rig->call.head = hh_slice_of(HEAD);
-    rig->call.body_kind = kind;
-    rig->call.body = hh_slice_of(kind == HH_BODY_MEMORY ? "hello" : "");
-    rig->call.read_timeout_ns = HOUR_NS;
-    rig->call.write_timeout_ns = HOUR_NS;
-    rig->push = (hh_slice){NULL, 0};
+    shifted_clock_set(0);
+    memset(rig->c.acts, 0, sizeof rig->c.acts);
+    assert_int_equal(h1_rig_connect(rig, FAKE_PLAIN), HH_OK);
+    h1_rig_prepare(rig);
+    rig->c.call.head = hh_slice_of(PUT);
+    rig->c.call.body_kind = kind;
+    rig->c.call.body = hh_slice_of(kind == HH_BODY_MEMORY ? "hello" : "");
+    rig->c.call.read_timeout_ns = HOUR_NS;
+    rig->c.call.write_timeout_ns = HOUR_NS;
+    rig->c.push = (hh_slice){NULL, 0};
 }
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
 static void expect_timeout(h1_rig *rig, hh_status code, hh_phase phase, hh_processed processed)
 {
-    rig_wait(rig);
-    assert_int_equal(rig->error.code, code);
-    assert_int_equal(rig->error.phase, phase);
-    assert_int_equal(rig->error.processed, processed);
+    h1_rig_wait(rig);
+    assert_int_equal(rig->c.error.code, code);
+    assert_int_equal(rig->c.error.phase, phase);
+    assert_int_equal(rig->c.error.processed, processed);
     assert_int_equal(rig->why, code);
     assert_int_equal(rig->spent_count, 1);
 }
@@ -89,18 +49,18 @@ static void test_read_deadline(void **state)
 {
     h1_rig *rig = *state;
     new_call(rig, HH_BODY_NONE);
-    shift_ns = 2 * HOUR_NS;
-    rig_start(rig);
+    shifted_clock_set(-2 * HOUR_NS);
+    h1_rig_start(rig);
     expect_timeout(rig, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, HH_PROCESSED_MAYBE);
 
     static const char *const parts[] = {"HTTP/1.1 2", OK_5, OK_5 "hel"};
     for (size_t i = 0; i < HH_COUNT_OF(parts); i++) {
         new_call(rig, HH_BODY_NONE);
-        rig_start(rig);
-        rig_run(rig);
-        assert_true(rig->is_active);
-        shift_ns = 2 * HOUR_NS;
-        rig_feed(rig, parts[i]);
+        h1_rig_start(rig);
+        h1_rig_run(rig);
+        assert_true(rig->c.is_active);
+        shifted_clock_set(-2 * HOUR_NS);
+        h1_rig_feed(rig, parts[i]);
         expect_timeout(rig, HH_ERR_TIMEOUT_READ, i == 0 ? HH_PHASE_HEADERS : HH_PHASE_BODY,
                        HH_PROCESSED_YES);
     }
@@ -112,9 +72,9 @@ static void test_readiness_without_bytes_is_no_progress(void **state)
 {
     h1_rig *rig = *state;
     new_call(rig, HH_BODY_NONE);
-    shift_ns = 2 * HOUR_NS;
-    rig_start(rig);
-    shift_ns = 0;
+    shifted_clock_set(-2 * HOUR_NS);
+    h1_rig_start(rig);
+    shifted_clock_set(0);
     rig->fake.stream.on_ready(&rig->fake.stream, HH_READY_READ);
     expect_timeout(rig, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS, HH_PROCESSED_MAYBE);
 }
@@ -124,10 +84,10 @@ static void test_data_beats_the_deadline(void **state)
 {
     h1_rig *rig = *state;
     new_call(rig, HH_BODY_NONE);
-    shift_ns = 2 * HOUR_NS;
-    rig_start(rig);
-    feed_and_run(rig, OK_0);
-    assert_true(rig_is_idle(rig));
+    shifted_clock_set(-2 * HOUR_NS);
+    h1_rig_start(rig);
+    h1_rig_say(rig, OK_0);
+    assert_true(h1_rig_is_idle(rig));
 }
 
 static void test_write_deadline(void **state)
@@ -136,19 +96,20 @@ static void test_write_deadline(void **state)
     for (int i = 0; i < 2; i++) {
         new_call(rig, HH_BODY_MEMORY);
         rig->fake.write_room = i == 0 ? 0 : 3;
-        shift_ns = 2 * HOUR_NS;
-        rig_start(rig);
+        shifted_clock_set(-2 * HOUR_NS);
+        h1_rig_start(rig);
         expect_timeout(rig, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
                        i == 0 ? HH_PROCESSED_NO : HH_PROCESSED_MAYBE);
     }
     new_call(rig, HH_BODY_PUSHED);
-    rig->fake.write_room = strlen(HEAD);
-    rig_start(rig);
-    rig_run(rig);
+    rig->fake.write_room = strlen(PUT);
+    h1_rig_start(rig);
+    h1_rig_run(rig);
     size_t accepted = 0;
-    shift_ns = 2 * HOUR_NS;
+    shifted_clock_set(-2 * HOUR_NS);
     assert_int_equal(
-        hh__conn_push(rig->conn, &rig->call, hh_slice_of("hello"), HH_PUSH_LAST, &accepted), HH_OK);
+        hh__conn_push(rig->conn, &rig->c.call, hh_slice_of("hello"), HH_PUSH_LAST, &accepted),
+        HH_OK);
     expect_timeout(rig, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND, HH_PROCESSED_MAYBE);
 }
 
@@ -157,19 +118,19 @@ static void test_no_deadline_for_the_caller(void **state)
 {
     h1_rig *rig = *state;
     new_call(rig, HH_BODY_PUSHED);
-    shift_ns = 2 * HOUR_NS;
-    rig_start(rig);
-    rig_run(rig);
-    assert_true(rig->is_active);
+    shifted_clock_set(-2 * HOUR_NS);
+    h1_rig_start(rig);
+    h1_rig_run(rig);
+    assert_true(rig->c.is_active);
 
     new_call(rig, HH_BODY_NONE);
-    rig->acts[RIG_HEAD] = RIG_PAUSE;
-    rig_start(rig);
-    shift_ns = 2 * HOUR_NS;
-    feed_and_run(rig, OK_5);
-    assert_true(rig->is_active);
-    assert_int_equal(rig->counts[RIG_HEAD], 1);
-    hh__conn_resume(rig->conn, &rig->call);
+    rig->c.acts[RIG_HEAD] = RIG_PAUSE;
+    h1_rig_start(rig);
+    shifted_clock_set(-2 * HOUR_NS);
+    h1_rig_say(rig, OK_5);
+    assert_true(rig->c.is_active);
+    assert_int_equal(rig->c.counts[RIG_HEAD], 1);
+    hh__conn_resume(rig->conn, &rig->c.call);
     expect_timeout(rig, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY, HH_PROCESSED_YES);
 }
 
@@ -178,12 +139,12 @@ static void test_no_deadline_when_none_is_set(void **state)
     h1_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         new_call(rig, HH_BODY_MEMORY);
-        rig->call.read_timeout_ns = rig->call.write_timeout_ns = 0;
+        rig->c.call.read_timeout_ns = rig->c.call.write_timeout_ns = 0;
         rig->fake.write_room = i == 0 ? 0 : SIZE_MAX;
-        shift_ns = 2 * HOUR_NS;
-        rig_start(rig);
-        rig_run(rig);
-        assert_true(rig->is_active);
+        shifted_clock_set(-2 * HOUR_NS);
+        h1_rig_start(rig);
+        h1_rig_run(rig);
+        assert_true(rig->c.is_active);
         assert_int_equal(hh__loop_timer_count(rig->loop), 0);
     }
 }
@@ -193,9 +154,9 @@ static void test_no_deadline_when_none_is_set(void **state)
 static void become_idle(h1_rig *rig)
 {
     new_call(rig, HH_BODY_NONE);
-    rig_start(rig);
-    feed_and_run(rig, OK_0);
-    assert_true(rig_is_idle(rig));
+    h1_rig_start(rig);
+    h1_rig_say(rig, OK_0);
+    assert_true(h1_rig_is_idle(rig));
 }
 
 static void test_idle_ends_by_the_peer(void **state)
@@ -210,9 +171,9 @@ static void test_idle_ends_by_the_peer(void **state)
         else if (i == 1)
             fake_stream_end(&rig->fake, FAKE_ERROR);
         else
-            rig_feed(rig, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+            h1_rig_feed(rig, "HTTP/1.1 408 Request Timeout\r\n\r\n");
         assert_int_not_equal(hh__conn_probe(rig->conn), HH_IO_WAIT);
-        rig_run(rig);
+        h1_rig_run(rig);
         assert_int_equal(rig->idle_spent_count, before + 1);
         assert_int_equal(rig->why, HH_ERR_RECEIVE);
         assert_null(rig->conn);
@@ -225,8 +186,8 @@ static void test_idle_expires(void **state)
     h1_rig *rig = *state;
     rig->expires_ns = 1;
     new_call(rig, HH_BODY_NONE);
-    rig_start(rig);
-    rig_feed(rig, OK_0);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_0);
     while (rig->conn != NULL) {
         assert_int_equal(hh__loop_wait(rig->loop, 10000), HH_OK);
         assert_int_equal(hh__loop_run(rig->loop), HH_OK);
@@ -239,18 +200,18 @@ static void test_idle_expires(void **state)
 static void test_expiry_is_for_idle_only(void **state)
 {
     h1_rig *rig = *state;
-    rig->expires_ns = __real_hh__loop_now(rig->loop) + 1000000;
+    rig->expires_ns = hh__loop_now(rig->loop) + 1000000;
     become_idle(rig);
-    rig->call.read_timeout_ns = 0;
-    rig_start(rig);
+    rig->c.call.read_timeout_ns = 0;
+    h1_rig_start(rig);
     int64_t until = rig->expires_ns + 2000000;
     while (hh__loop_refresh(rig->loop) < until)
-        rig_run(rig);
-    rig_run(rig);
-    assert_true(rig->is_active);
+        h1_rig_run(rig);
+    h1_rig_run(rig);
+    assert_true(rig->c.is_active);
     rig->expires_ns = 0;
-    feed_and_run(rig, OK_0);
-    assert_true(rig_is_idle(rig));
+    h1_rig_say(rig, OK_0);
+    assert_true(h1_rig_is_idle(rig));
 }
 
 static void test_spurious_readiness(void **state)
@@ -258,12 +219,12 @@ static void test_spurious_readiness(void **state)
     h1_rig *rig = *state;
     become_idle(rig);
     rig->fake.stream.on_ready(&rig->fake.stream, HH_READY_READ | HH_READY_WRITE);
-    assert_true(rig_is_idle(rig));
-    rig_start(rig);
+    assert_true(h1_rig_is_idle(rig));
+    h1_rig_start(rig);
     rig->fake.stream.on_ready(&rig->fake.stream, HH_READY_READ | HH_READY_WRITE);
-    assert_true(rig->is_active);
-    feed_and_run(rig, OK_0);
-    assert_true(rig_is_idle(rig));
+    assert_true(rig->c.is_active);
+    h1_rig_say(rig, OK_0);
+    assert_true(h1_rig_is_idle(rig));
 }
 
 /* --- Cancelling and closing ------------------------------------------------------------------- */
@@ -278,21 +239,21 @@ static void test_cancel_at_every_byte(void **state)
     h1_rig *rig = *state;
     for (size_t at = 0; at < 2 * sizeof whole - 2; at++) {
         new_call(rig, HH_BODY_NONE);
-        rig_start(rig);
+        h1_rig_start(rig);
         fake_stream_feed(&rig->fake, whole, at / 2);
-        rig_run(rig);
-        assert_true(rig->is_active);
+        h1_rig_run(rig);
+        assert_true(rig->c.is_active);
         if (at % 2 == 0) {
-            rig_cancel(rig);
+            h1_rig_cancel(rig);
             assert_int_equal(rig->spent_count, 1);
             assert_int_equal(rig->why, HH_ERR_CANCELLED);
         } else {
-            rig_close(rig);
+            h1_rig_close(rig);
             assert_int_equal(rig->spent_count, 0);
         }
         assert_true(rig->fake.is_closed);
-        rig_run(rig);
-        assert_int_equal(rig->counts[RIG_DONE] + rig->counts[RIG_FAILED], 0);
+        h1_rig_run(rig);
+        assert_int_equal(rig->c.counts[RIG_DONE] + rig->c.counts[RIG_FAILED], 0);
         assert_int_equal(rig->buffers.in_use, 0);
     }
 }
@@ -301,14 +262,14 @@ static void test_cancel_at_every_written_byte(void **state)
 {
     h1_rig *rig = *state;
     for (int kind = HH_BODY_MEMORY; kind <= HH_BODY_PUSHED; kind++) {
-        for (size_t at = 0; at <= strlen(HEAD); at++) {
+        for (size_t at = 0; at <= strlen(PUT); at++) {
             new_call(rig, (hh_body_kind)kind);
             rig->fake.write_room = at;
-            rig_start(rig);
+            h1_rig_start(rig);
             if (at % 2 == 0)
-                rig_run(rig);
+                h1_rig_run(rig);
             /* Even when nothing went out: a TLS stream has a record of this call in hand. */
-            rig_cancel(rig);
+            h1_rig_cancel(rig);
             assert_int_equal(rig->spent_count, 1);
         }
     }
@@ -322,23 +283,24 @@ static void test_act_inside_reports(void **state)
     for (unsigned i = 0; i < 2 * 4 * RIG_REPORTS; i++) {
         rig_report report = (rig_report)(i / 8);
         new_call(rig, report == RIG_WANT ? HH_BODY_PUSHED : HH_BODY_NONE);
-        rig->acts[report] = acts[i % 2];
-        rig->act_from[report] = i / 2 % 2 == 0 ? 1 : 2;
-        rig->place_step = i / 4 % 2 == 0 ? 0 : 4;
-        rig_start(rig);
-        rig_run(rig);
-        for (size_t at = 0; rig->is_active && at < sizeof whole - 1; at += i / 4 % 2 == 0 ? 500 : 1)
+        rig->c.acts[report] = acts[i % 2];
+        rig->c.act_from[report] = i / 2 % 2 == 0 ? 1 : 2;
+        rig->c.place_step = i / 4 % 2 == 0 ? 0 : 4;
+        h1_rig_start(rig);
+        h1_rig_run(rig);
+        for (size_t at = 0; rig->c.is_active && at < sizeof whole - 1;
+             at += i / 4 % 2 == 0 ? 500 : 1)
             fake_stream_feed(&rig->fake, whole + at, i / 4 % 2 == 0 ? sizeof whole - 1 : 1);
         if (report == RIG_FAILED && rig->conn != NULL)
             fake_stream_feed(&rig->fake, "x", 1);
-        rig_run(rig);
-        bool is_cut = report <= RIG_WANT && rig->counts[report] >= rig->act_from[report];
+        h1_rig_run(rig);
+        bool is_cut = report <= RIG_WANT && rig->c.counts[report] >= rig->c.act_from[report];
         if (is_cut)
-            assert_int_equal(rig->counts[RIG_DONE] + rig->counts[RIG_FAILED], 0);
-        rig_close(rig);
+            assert_int_equal(rig->c.counts[RIG_DONE] + rig->c.counts[RIG_FAILED], 0);
+        h1_rig_close(rig);
         assert_int_equal(rig->buffers.in_use, 0);
     }
-    rig->place_step = 0;
+    rig->c.place_step = 0;
 }
 
 /* A cancel inside a report, and at once another call that takes the cancelled one's state. */
@@ -376,7 +338,7 @@ static void cancel_and_start_second(hh_call *call, const hh_head *head)
 {
     (void)call;
     (void)head;
-    rig_cancel(cancelled_rig);
+    h1_rig_cancel(cancelled_rig);
     hh__conn_start(second_one->conn, &second_one->call);
 }
 
@@ -398,30 +360,30 @@ static void test_cancelled_state_goes_to_another_call(void **state)
     for (int i = 0; i < 2; i++) {
         second other = {.keeper_ops = {.on_free = on_second_free}};
         new_call(rig, HH_BODY_NONE);
-        hh_call_ops ops = *rig->call.ops;
+        hh_call_ops ops = *rig->c.call.ops;
         if (i == 0)
             ops.on_information = cancel_and_start_second;
         else
             ops.on_head = on_head_cancel_and_start;
-        rig->call.ops = &ops;
+        rig->c.call.ops = &ops;
         cancelled_rig = rig;
         second_one = &other;
         fake_stream_init(&other.fake, rig->loop, FAKE_PLAIN);
         assert_int_equal(hh__h1_create(&rig->env, &other.fake.stream, "second", &other.keeper_ops,
                                        &other, &other.conn),
                          HH_OK);
-        other.call = rig->call;
+        other.call = rig->c.call;
         other.call.ops = &second_ops;
-        rig_start(rig);
+        h1_rig_start(rig);
         fake_stream_feed(&rig->fake, whole, sizeof whole - 1);
-        rig_run(rig);
+        h1_rig_run(rig);
         assert_null(rig->conn);
         fake_stream_feed(&other.fake, OK_0, strlen(OK_0));
-        rig_run(rig);
+        h1_rig_run(rig);
         assert_int_equal(other.ends, 1);
         hh__conn_close(other.conn, HH_CLOSE_ABORT);
         fake_stream_finish(&other.fake);
-        rig_run(rig);
+        h1_rig_run(rig);
         assert_int_equal(rig->buffers.in_use, 0);
     }
 }
@@ -432,21 +394,21 @@ static void test_restart_inside_done(void **state)
     h1_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         new_call(rig, HH_BODY_NONE);
-        rig->acts[RIG_DONE] = RIG_RESTART;
-        rig_start(rig);
+        rig->c.acts[RIG_DONE] = RIG_START;
+        h1_rig_start(rig);
         if (i == 0) {
-            feed_and_run(rig, OK_0);
+            h1_rig_say(rig, OK_0);
         } else {
             for (const char *at = OK_5 "hello"; *at != '\0'; at++)
                 fake_stream_feed(&rig->fake, at, 1);
-            rig_run(rig);
+            h1_rig_run(rig);
         }
-        assert_true(rig->is_active);
-        assert_int_equal(rig->call.received_bytes, 0);
-        feed_and_run(rig, OK_5);
-        feed_and_run(rig, "world");
-        assert_string_equal(rig->log, "head 200 11 OK Content-Length=5;body 5 world;done;");
-        assert_true(rig_is_idle(rig));
+        assert_true(rig->c.is_active);
+        assert_int_equal(rig->c.call.received_bytes, 0);
+        h1_rig_say(rig, OK_5);
+        h1_rig_say(rig, "world");
+        assert_string_equal(rig->c.log, "head 200 11 OK Content-Length=5;body 5 world;done;");
+        assert_true(h1_rig_is_idle(rig));
         assert_int_equal(rig->conn->served, 2);
     }
 }
@@ -455,25 +417,25 @@ static void test_cancel_of_another_call(void **state)
 {
     h1_rig *rig = *state;
     new_call(rig, HH_BODY_NONE);
-    rig_start(rig);
-    hh_call other = rig->call;
+    h1_rig_start(rig);
+    hh_call other = rig->c.call;
     hh__conn_cancel(rig->conn, &other);
     hh__conn_resume(rig->conn, &other);
-    feed_and_run(rig, OK_0);
-    assert_true(rig_is_idle(rig));
-    hh__conn_cancel(rig->conn, &rig->call); /* over already */
-    assert_true(rig_is_idle(rig));
+    h1_rig_say(rig, OK_0);
+    assert_true(h1_rig_is_idle(rig));
+    hh__conn_cancel(rig->conn, &rig->c.call); /* over already */
+    assert_true(h1_rig_is_idle(rig));
 }
 
 static void test_close_orderly_or_not(void **state)
 {
     h1_rig *rig = *state;
     become_idle(rig);
-    rig_close(rig);
+    h1_rig_close(rig);
     assert_int_equal(rig->fake.how, HH_CLOSE_ORDERLY);
     new_call(rig, HH_BODY_NONE);
-    rig_start(rig);
-    rig_cancel(rig);
+    h1_rig_start(rig);
+    h1_rig_cancel(rig);
     assert_int_equal(rig->fake.how, HH_CLOSE_ABORT);
 }
 
@@ -490,7 +452,7 @@ static void test_long_remote_is_cut(void **state)
     assert_int_equal(strlen(conn->remote), HH_REMOTE_TEXT_BYTES - 1);
     hh__conn_close(conn, HH_CLOSE_ABORT);
     fake_stream_finish(&fake);
-    rig_run(rig);
+    h1_rig_run(rig);
 }
 
 /* --- Want of memory --------------------------------------------------------------------------- */
@@ -503,31 +465,31 @@ static void test_start_without_memory(void **state)
         new_call(rig, HH_BODY_NONE);
         hh__conn_env_finish(&rig->env);
         alloc_fail_at(1);
-        rig_start(rig);
+        h1_rig_start(rig);
         alloc_fail_off();
         assert_int_equal(alloc_fail_hits(), 1);
         size_t accepted = 0;
         assert_int_equal(
-            hh__conn_push(rig->conn, &rig->call, hh_slice_of("x"), HH_PUSH_MORE, &accepted),
+            hh__conn_push(rig->conn, &rig->c.call, hh_slice_of("x"), HH_PUSH_MORE, &accepted),
             HH_ERR_STATE);
-        hh__conn_resume(rig->conn, &rig->call);
+        hh__conn_resume(rig->conn, &rig->c.call);
         if (i % 2 == 1) {
-            rig_cancel(rig); /* nothing was sent: as good as new */
+            h1_rig_cancel(rig); /* nothing was sent: as good as new */
             assert_int_equal(rig->free_count, 1);
-            rig_start(rig);
-            feed_and_run(rig, OK_0);
-            assert_int_equal(rig->counts[RIG_DONE], 1);
+            h1_rig_start(rig);
+            h1_rig_say(rig, OK_0);
+            assert_int_equal(rig->c.counts[RIG_DONE], 1);
             assert_int_equal(rig->conn->served, 1);
             continue;
         }
         /* Readiness comes before the task that is to report. */
         if (ends[i / 2] == FAKE_OPEN)
-            rig_feed(rig, OK_0);
+            h1_rig_feed(rig, OK_0);
         fake_stream_end(&rig->fake, ends[i / 2]);
         rig->fake.stream.on_ready(&rig->fake.stream, HH_READY_READ | HH_READY_WRITE);
-        rig_run(rig);
-        assert_int_equal(rig->error.code, HH_ERR_NO_MEMORY);
-        assert_int_equal(rig->error.processed, HH_PROCESSED_NO);
+        h1_rig_run(rig);
+        assert_int_equal(rig->c.error.code, HH_ERR_NO_MEMORY);
+        assert_int_equal(rig->c.error.processed, HH_PROCESSED_NO);
     }
 }
 
@@ -545,27 +507,27 @@ static void test_each_allocation_fails(void **state)
     for (; nth < 100; nth++) {
         new_call(rig, HH_BODY_PUSHED);
         hh__conn_env_finish(&rig->env);
-        rig->push = hh_slice_of("hello");
-        rig->push_step = 2;
+        rig->c.push = hh_slice_of("hello");
+        rig->c.push_step = 2;
         rig->fake.write_step = 3;
         feed_bytewise(rig, whole);
         alloc_fail_at(nth);
-        rig_start(rig);
-        for (int i = 0; i < 1000 && rig->is_active; i++)
+        h1_rig_start(rig);
+        for (int i = 0; i < 1000 && rig->c.is_active; i++)
             assert_int_equal(hh__loop_run(rig->loop), HH_OK);
         alloc_fail_off();
         if (alloc_fail_hits() == 0)
             break;
         /* Either the call fails by it, or a push was refused and nothing else came of it. */
-        if (rig->counts[RIG_FAILED] == 1) {
-            assert_int_equal(rig->error.code, HH_ERR_NO_MEMORY);
+        if (rig->c.counts[RIG_FAILED] == 1) {
+            assert_int_equal(rig->c.error.code, HH_ERR_NO_MEMORY);
             assert_int_equal(rig->spent_count, 1);
         }
-        rig_close(rig);
+        h1_rig_close(rig);
         assert_int_equal(rig->buffers.in_use, 0);
     }
     assert_in_range(nth, 5, 99);
-    assert_int_equal(rig->counts[RIG_DONE], 1);
+    assert_int_equal(rig->c.counts[RIG_DONE], 1);
 }
 
 /* A push refused for want of memory has taken nothing; the next one goes through, on this call and
@@ -575,41 +537,41 @@ static void test_push_without_memory(void **state)
     h1_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         new_call(rig, HH_BODY_PUSHED);
-        rig_start(rig);
-        rig_run(rig);
+        h1_rig_start(rig);
+        h1_rig_run(rig);
         size_t accepted = 77;
         hh_slice data = hh_slice_of(i == 0 ? "hello" : "");
         alloc_fail_at(1);
-        assert_int_equal(hh__conn_push(rig->conn, &rig->call, data, HH_PUSH_LAST, &accepted),
+        assert_int_equal(hh__conn_push(rig->conn, &rig->c.call, data, HH_PUSH_LAST, &accepted),
                          HH_ERR_NO_MEMORY);
         alloc_fail_off();
         assert_int_equal(accepted, 77);
-        assert_int_equal(rig->call.pushed_bytes, 0);
-        rig_run(rig);
-        assert_string_equal(rig_sent(rig), HEAD);
-        assert_int_equal(hh__conn_push(rig->conn, &rig->call, data, HH_PUSH_LAST, &accepted),
+        assert_int_equal(rig->c.call.pushed_bytes, 0);
+        h1_rig_run(rig);
+        assert_string_equal(h1_rig_sent(rig), PUT);
+        assert_int_equal(hh__conn_push(rig->conn, &rig->c.call, data, HH_PUSH_LAST, &accepted),
                          HH_OK);
         assert_int_equal(accepted, data.length);
-        assert_string_equal(rig_sent(rig),
-                            i == 0 ? HEAD "5\r\nhello\r\n0\r\n\r\n" : HEAD "0\r\n\r\n");
-        feed_and_run(rig, OK_0);
-        assert_true(rig_is_idle(rig));
+        assert_string_equal(h1_rig_sent(rig),
+                            i == 0 ? PUT "5\r\nhello\r\n0\r\n\r\n" : PUT "0\r\n\r\n");
+        h1_rig_say(rig, OK_0);
+        assert_true(h1_rig_is_idle(rig));
     }
     new_call(rig, HH_BODY_PUSHED);
-    rig_start(rig);
-    rig_run(rig);
+    h1_rig_start(rig);
+    h1_rig_run(rig);
     size_t accepted = 0;
     alloc_fail_at(1);
     assert_int_equal(
-        hh__conn_push(rig->conn, &rig->call, hh_slice_of("x"), HH_PUSH_LAST, &accepted),
+        hh__conn_push(rig->conn, &rig->c.call, hh_slice_of("x"), HH_PUSH_LAST, &accepted),
         HH_ERR_NO_MEMORY);
     alloc_fail_off();
-    rig_cancel(rig);
+    h1_rig_cancel(rig);
     new_call(rig, HH_BODY_PUSHED);
-    rig->push = hh_slice_of("y");
-    rig_start(rig);
-    rig_run(rig);
-    assert_int_equal(rig->push_status, HH_OK);
+    rig->c.push = hh_slice_of("y");
+    h1_rig_start(rig);
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.push_status, HH_OK);
 }
 
 /* Memory ends in the middle of a large push: what was taken is told, and the rest goes later. */
@@ -620,30 +582,30 @@ static void test_large_push_without_memory(void **state)
     char *body = calloc(1, TOTAL);
     for (uint64_t nth = 1; nth < 6; nth++) {
         new_call(rig, HH_BODY_PUSHED);
-        rig->call.body_length = TOTAL;
-        rig_start(rig);
-        rig_run(rig);
+        rig->c.call.body_length = TOTAL;
+        h1_rig_start(rig);
+        h1_rig_run(rig);
         rig->fake.write_room = 100;
         size_t taken = 0;
         alloc_fail_at(nth);
         hh_status status =
-            hh__conn_push(rig->conn, &rig->call, (hh_slice){body, TOTAL}, HH_PUSH_LAST, &taken);
+            hh__conn_push(rig->conn, &rig->c.call, (hh_slice){body, TOTAL}, HH_PUSH_LAST, &taken);
         alloc_fail_off();
         assert_int_equal(status, taken > 0 ? HH_OK : HH_ERR_NO_MEMORY);
-        assert_int_equal(rig->call.pushed_bytes, taken);
+        assert_int_equal(rig->c.call.pushed_bytes, taken);
         fake_stream_allow(&rig->fake, SIZE_MAX);
-        rig_run(rig);
+        h1_rig_run(rig);
         while (taken < TOTAL) {
             size_t accepted = 0;
-            assert_int_equal(hh__conn_push(rig->conn, &rig->call,
+            assert_int_equal(hh__conn_push(rig->conn, &rig->c.call,
                                            (hh_slice){body + taken, TOTAL - taken}, HH_PUSH_LAST,
                                            &accepted),
                              HH_OK);
             taken += accepted;
         }
-        assert_int_equal(rig->fake.out_length, strlen(HEAD) + TOTAL);
-        feed_and_run(rig, OK_0);
-        assert_true(rig_is_idle(rig));
+        assert_int_equal(rig->fake.out_length, strlen(PUT) + TOTAL);
+        h1_rig_say(rig, OK_0);
+        assert_true(h1_rig_is_idle(rig));
     }
     free(body);
 }
@@ -651,8 +613,8 @@ static void test_large_push_without_memory(void **state)
 static void test_create_without_memory(void **state)
 {
     h1_rig *rig = *state;
-    rig_close(rig);
-    rig_run(rig);
+    h1_rig_close(rig);
+    h1_rig_run(rig);
     fake_stream fake;
     fake_stream_init(&fake, rig->loop, FAKE_PLAIN);
     hh_conn *conn = NULL;

@@ -15,9 +15,9 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "conn/h1_internal.h"
-#include "support/h1_rig.h"
+#include "h1_fixture.h"
+#include "support/body_sum.h"
 
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 #define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define NO_ANSWER                                                                                  \
     "failed HH_ERR_EMPTY_RESPONSE headers 1: peer:80 closed the connection without an answer;"
@@ -169,24 +169,24 @@ static const way ways[] = {
 static void play(h1_rig *rig, const golden *one, const way *how, size_t cut)
 {
     size_t length = strlen(one->input);
-    assert_int_equal(rig_connect(rig, how->kind), HH_OK);
-    rig->call.request_kind = one->request;
-    rig_start(rig);
+    assert_int_equal(h1_rig_connect(rig, how->kind), HH_OK);
+    rig->c.call.request_kind = one->request;
+    h1_rig_start(rig);
     if (cut == SIZE_MAX) {
         for (size_t i = 0; i < length; i++)
             fake_stream_feed(&rig->fake, one->input + i, 1);
     } else {
         fake_stream_feed(&rig->fake, one->input, cut);
-        rig_run(rig);
+        h1_rig_run(rig);
         fake_stream_feed(&rig->fake, one->input + cut, length - cut);
     }
     fake_stream_end(&rig->fake, one->end);
-    rig_run(rig);
+    h1_rig_run(rig);
     if (one->reports != NULL)
-        assert_string_equal(rig->log, one->reports);
+        assert_string_equal(rig->c.log, one->reports);
     else
-        assert_true(strncmp(rig->log, "failed HH_ERR_PROTOCOL headers", 30) == 0);
-    assert_false(rig->is_active);
+        assert_true(strncmp(rig->c.log, "failed HH_ERR_PROTOCOL headers", 30) == 0);
+    assert_false(rig->c.is_active);
     assert_int_equal(rig->free_count, one->fate == KEPT);
     assert_int_equal(rig->spent_count, one->fate == SPENT);
     assert_int_equal(rig->idle_spent_count, 0);
@@ -197,51 +197,34 @@ static void test_goldens(void **state)
     (void)state;
     for (size_t w = 0; w < HH_COUNT_OF(ways); w++) {
         h1_rig *rig = malloc(sizeof *rig);
-        rig_init(rig, ways[w].kind, ways[w].buffer_bytes);
-        rig->place_step = ways[w].place_step;
-        rig->holds_buffers = ways[w].holds_buffers;
+        h1_rig_init(rig, ways[w].kind, ways[w].buffer_bytes);
+        rig->c.place_step = ways[w].place_step;
+        rig->kept.is_wanted = ways[w].holds_buffers;
         for (size_t i = 0; i < HH_COUNT_OF(goldens); i++) {
             play(rig, &goldens[i], &ways[w], SIZE_MAX);
             for (size_t cut = 0; cut <= strlen(goldens[i].input); cut++)
                 play(rig, &goldens[i], &ways[w], cut);
         }
-        rig_finish(rig);
+        h1_rig_finish(rig);
         free(rig);
     }
 }
 
 /* --- Singly ----------------------------------------------------------------------------------- */
 
-static int set_up(void **state)
-{
-    h1_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    rig_init(rig, FAKE_PLAIN, 65536);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
 static void test_information_flood(void **state)
 {
     h1_rig *rig = *state;
-    rig_start(rig);
+    h1_rig_start(rig);
     for (int i = 0; i < HH_INFORMATIONAL_MAX; i++)
-        rig_feed(rig, "HTTP/1.1 103 Early Hints\r\n\r\n");
-    rig_run(rig);
-    assert_true(rig->is_active);
-    assert_int_equal(rig->counts[RIG_INFORMATION], HH_INFORMATIONAL_MAX);
-    rig_feed(rig, "HTTP/1.1 103 Early Hints\r\n\r\n");
-    rig_run(rig);
-    assert_int_equal(rig->counts[RIG_INFORMATION], HH_INFORMATIONAL_MAX);
-    assert_int_equal(rig->error.code, HH_ERR_PROTOCOL);
+        h1_rig_feed(rig, "HTTP/1.1 103 Early Hints\r\n\r\n");
+    h1_rig_run(rig);
+    assert_true(rig->c.is_active);
+    assert_int_equal(rig->c.counts[RIG_INFORMATION], HH_INFORMATIONAL_MAX);
+    h1_rig_feed(rig, "HTTP/1.1 103 Early Hints\r\n\r\n");
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.counts[RIG_INFORMATION], HH_INFORMATIONAL_MAX);
+    assert_int_equal(rig->c.error.code, HH_ERR_PROTOCOL);
     assert_int_equal(rig->spent_count, 1);
 }
 
@@ -249,15 +232,15 @@ static void test_many_calls_on_one_connection(void **state)
 {
     h1_rig *rig = *state;
     for (unsigned i = 1; i <= 5; i++) {
-        rig_prepare(rig);
-        rig_start(rig);
-        rig_feed(rig, i % 2 == 0 ? OK_5 "hello" : CHUNKED "2\r\nhi\r\n0\r\nT: u\r\n\r\n");
-        rig_run(rig);
-        assert_true(rig_is_idle(rig));
+        h1_rig_prepare(rig);
+        h1_rig_start(rig);
+        h1_rig_feed(rig, i % 2 == 0 ? OK_5 "hello" : CHUNKED "2\r\nhi\r\n0\r\nT: u\r\n\r\n");
+        h1_rig_run(rig);
+        assert_true(h1_rig_is_idle(rig));
         assert_int_equal(rig->conn->served, i);
         assert_int_equal(rig->buffers.in_use, 0);
-        assert_int_equal(rig->call.body_bytes, i % 2 == 0 ? 5 : 2);
-        assert_true(rig->call.first_byte_ns != 0 && rig->call.sent_ns != 0);
+        assert_int_equal(rig->c.call.body_bytes, i % 2 == 0 ? 5 : 2);
+        assert_true(rig->c.call.first_byte_ns != 0 && rig->c.call.sent_ns != 0);
     }
     assert_int_equal(rig->fake.probes, 0);
     assert_int_equal(rig->fake.listens, 1);
@@ -268,29 +251,29 @@ static void test_keep_alive_hint(void **state)
 {
     h1_rig *rig = *state;
     assert_int_equal(rig->conn->keep_alive_timeout_s, UINT32_MAX);
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 204 \r\nKeep-Alive: timeout=5, max=9\r\n\r\n");
-    rig_run(rig);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 204 \r\nKeep-Alive: timeout=5, max=9\r\n\r\n");
+    h1_rig_run(rig);
     assert_int_equal(rig->conn->keep_alive_timeout_s, 5);
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 204 \r\n\r\n");
-    rig_run(rig);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 204 \r\n\r\n");
+    h1_rig_run(rig);
     assert_int_equal(rig->conn->keep_alive_timeout_s, 5);
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 204 \r\nKeep-Alive: timeout=7\r\n\r\n");
-    rig_run(rig);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 204 \r\nKeep-Alive: timeout=7\r\n\r\n");
+    h1_rig_run(rig);
     assert_int_equal(rig->conn->keep_alive_timeout_s, 7);
 }
 
 static void expect_spent_after(h1_rig *rig, const char *input)
 {
-    rig_start(rig);
-    rig_feed(rig, input);
-    rig_run(rig);
-    assert_int_equal(rig->counts[RIG_DONE], 1);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, input);
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.counts[RIG_DONE], 1);
     assert_int_equal(rig->spent_count, 1);
     assert_null(rig->conn);
-    assert_int_equal(rig_connect(rig, FAKE_PLAIN), HH_OK);
+    assert_int_equal(h1_rig_connect(rig, FAKE_PLAIN), HH_OK);
 }
 
 static void test_surplus_spends(void **state)
@@ -299,7 +282,7 @@ static void test_surplus_spends(void **state)
     expect_spent_after(rig, OK_5 "hello!");
     expect_spent_after(rig, "HTTP/1.1 204 \r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
     expect_spent_after(rig, CHUNKED "0\r\n\r\n\r\n");
-    rig->call.request_kind = HH_REQUEST_HEAD;
+    rig->c.call.request_kind = HH_REQUEST_HEAD;
     expect_spent_after(rig, OK_5 "hello");
 }
 
@@ -307,33 +290,33 @@ static void test_surplus_spends(void **state)
 static void test_own_close_spends(void **state)
 {
     h1_rig *rig = *state;
-    rig->call.reuse = HH_REUSE_REFUSED;
+    rig->c.call.reuse = HH_REUSE_REFUSED;
     expect_spent_after(rig, OK_5 "hello");
-    rig->call.reuse = HH_REUSE_ALLOWED;
-    rig_start(rig);
-    rig_feed(rig, OK_5 "hello");
-    rig_run(rig);
-    assert_true(rig_is_idle(rig));
+    rig->c.call.reuse = HH_REUSE_ALLOWED;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5 "hello");
+    h1_rig_run(rig);
+    assert_true(h1_rig_is_idle(rig));
 }
 
 /* The read ended with the answer because its room did: what stands behind it must be found. */
 static void test_surplus_behind_a_full_read(void **state)
 {
     h1_rig *rig = *state;
-    rig->place_step = 5;
-    rig_start(rig);
-    rig_feed(rig, OK_5);
-    rig_feed(rig, "hello!");
-    rig_run(rig);
-    assert_string_equal(rig->log, "head 200 11 OK Content-Length=5;body 5 hello;done;");
+    rig->c.place_step = 5;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5);
+    h1_rig_feed(rig, "hello!");
+    h1_rig_run(rig);
+    assert_string_equal(rig->c.log, "head 200 11 OK Content-Length=5;body 5 hello;done;");
     assert_int_equal(rig->spent_count, 1);
 
-    assert_int_equal(rig_connect(rig, FAKE_PLAIN), HH_OK);
-    rig_start(rig);
-    rig_feed(rig, OK_5);
-    rig_feed(rig, "hello");
-    rig_run(rig);
-    assert_true(rig_is_idle(rig));
+    assert_int_equal(h1_rig_connect(rig, FAKE_PLAIN), HH_OK);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5);
+    h1_rig_feed(rig, "hello");
+    h1_rig_run(rig);
+    assert_true(h1_rig_is_idle(rig));
     assert_int_equal(rig->fake.probes, 1);
 }
 
@@ -341,10 +324,10 @@ static void test_surplus_behind_a_full_read(void **state)
 static void test_surplus_while_idle(void **state)
 {
     h1_rig *rig = *state;
-    rig_start(rig);
-    rig_feed(rig, OK_5 "hello");
-    rig_feed(rig, "!");
-    rig_run(rig);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5 "hello");
+    h1_rig_feed(rig, "!");
+    h1_rig_run(rig);
     assert_int_equal(rig->free_count, 1);
     assert_int_equal(rig->idle_spent_count, 1);
     assert_null(rig->conn);
@@ -360,25 +343,25 @@ static void test_pause_everywhere(void **state)
     for (size_t i = 0; i < 2 * HH_COUNT_OF(inputs); i++) {
         h1_rig *rig = malloc(sizeof *rig);
         const char *input = inputs[i / 2];
-        rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, 4096);
-        rig->acts[RIG_HEAD] = rig->acts[RIG_BODY] = RIG_PAUSE;
-        rig->call.read_timeout_ns = 1;
-        rig_start(rig);
+        h1_rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, 4096);
+        rig->c.acts[RIG_HEAD] = rig->c.acts[RIG_BODY] = RIG_PAUSE;
+        rig->c.call.read_timeout_ns = 1;
+        h1_rig_start(rig);
         for (const char *at = input; *at != '\0'; at++)
             fake_stream_feed(&rig->fake, at, 1);
         fake_stream_end(&rig->fake, FAKE_EOF);
         unsigned resumes = 0;
-        for (rig_run(rig); rig->is_active && resumes < 20; rig_run(rig), resumes++) {
+        for (h1_rig_run(rig); rig->c.is_active && resumes < 20; h1_rig_run(rig), resumes++) {
             assert_int_equal(rig->fake.interest, 0);
-            assert_int_equal(rig->counts[RIG_HEAD] + rig->counts[RIG_BODY], resumes + 1);
-            rig->call.read_timeout_ns = 0;
-            hh__conn_resume(rig->conn, &rig->call);
-            hh__conn_resume(rig->conn, &rig->call);
+            assert_int_equal(rig->c.counts[RIG_HEAD] + rig->c.counts[RIG_BODY], resumes + 1);
+            rig->c.call.read_timeout_ns = 0;
+            hh__conn_resume(rig->conn, &rig->c.call);
+            hh__conn_resume(rig->conn, &rig->c.call);
             assert_int_equal(rig->fake.interest, HH_READY_READ);
         }
-        assert_int_equal(rig->counts[RIG_DONE], 1);
+        assert_int_equal(rig->c.counts[RIG_DONE], 1);
         assert_int_equal(resumes, strchr(input, '4') != NULL ? 1 : 6);
-        rig_finish(rig);
+        h1_rig_finish(rig);
         free(rig);
     }
 }
@@ -387,50 +370,50 @@ static void test_pause_everywhere(void **state)
 static void test_pause_at_the_last_byte(void **state)
 {
     h1_rig *rig = *state;
-    rig->acts[RIG_BODY] = RIG_PAUSE;
-    rig_start(rig);
-    rig_feed(rig, OK_5 "hello");
-    rig_run(rig);
-    assert_int_equal(rig->counts[RIG_BODY], 1);
-    assert_int_equal(rig->counts[RIG_DONE], 0);
-    hh__conn_resume(rig->conn, &rig->call);
-    assert_int_equal(rig->counts[RIG_DONE], 0);
-    rig_run(rig);
-    assert_string_equal(rig->log, "head 200 11 OK Content-Length=5;body 5 hello;done;");
-    assert_true(rig_is_idle(rig));
+    rig->c.acts[RIG_BODY] = RIG_PAUSE;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5 "hello");
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.counts[RIG_BODY], 1);
+    assert_int_equal(rig->c.counts[RIG_DONE], 0);
+    hh__conn_resume(rig->conn, &rig->c.call);
+    assert_int_equal(rig->c.counts[RIG_DONE], 0);
+    h1_rig_run(rig);
+    assert_string_equal(rig->c.log, "head 200 11 OK Content-Length=5;body 5 hello;done;");
+    assert_true(h1_rig_is_idle(rig));
     assert_int_equal(rig->fake.interest, HH_READY_READ);
 }
 
 static void test_paused_connection_reads_nothing(void **state)
 {
     h1_rig *rig = *state;
-    rig->acts[RIG_HEAD] = RIG_PAUSE;
-    rig_start(rig);
-    rig_feed(rig, OK_5);
-    rig_run(rig);
+    rig->c.acts[RIG_HEAD] = RIG_PAUSE;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5);
+    h1_rig_run(rig);
     unsigned reads = rig->fake.reads;
-    rig_feed(rig, "hello");
+    h1_rig_feed(rig, "hello");
     fake_stream_wake(&rig->fake);
-    rig_run(rig);
+    h1_rig_run(rig);
     assert_int_equal(rig->fake.reads, reads);
-    hh__conn_resume(rig->conn, &rig->call);
-    rig_run(rig);
-    assert_int_equal(rig->counts[RIG_DONE], 1);
+    hh__conn_resume(rig->conn, &rig->c.call);
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.counts[RIG_DONE], 1);
 }
 
 /* When the stream can't be told, resuming fails the call. */
 static void test_resume_fails(void **state)
 {
     h1_rig *rig = *state;
-    rig->acts[RIG_HEAD] = RIG_PAUSE;
-    rig_start(rig);
-    rig_feed(rig, OK_5);
-    rig_run(rig);
+    rig->c.acts[RIG_HEAD] = RIG_PAUSE;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, OK_5);
+    h1_rig_run(rig);
     rig->fake.listen_fails = HH_ERR_SYSTEM;
-    hh__conn_resume(rig->conn, &rig->call);
-    assert_int_equal(rig->counts[RIG_FAILED], 0);
-    rig_run(rig);
-    assert_int_equal(rig->error.code, HH_ERR_SYSTEM);
+    hh__conn_resume(rig->conn, &rig->c.call);
+    assert_int_equal(rig->c.counts[RIG_FAILED], 0);
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.error.code, HH_ERR_SYSTEM);
     assert_int_equal(rig->spent_count, 1);
 }
 
@@ -469,24 +452,24 @@ static void test_head_against_its_limits(void **state)
     for (size_t i = 0; i < 3 * HH_COUNT_OF(cases); i++) {
         h1_rig *rig = malloc(sizeof *rig);
         char *head = make_head(cases[i / 3].head_bytes);
-        rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, cases[i / 3].buffer_bytes);
+        h1_rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, cases[i / 3].buffer_bytes);
         rig->env.max_head_bytes = cases[i / 3].max_head_bytes;
-        rig_start(rig);
+        h1_rig_start(rig);
         if (i % 3 == 0)
-            rig_feed(rig, "HTTP/1.1 100 Continue\r\n\r\n"); /* so that it doesn't begin at 0 */
+            h1_rig_feed(rig, "HTTP/1.1 100 Continue\r\n\r\n"); /* so that it doesn't begin at 0 */
         size_t step = i % 3 == 1 ? 1 : 999;
         for (size_t at = 0; at < cases[i / 3].head_bytes; at += step) {
             size_t left = cases[i / 3].head_bytes - at;
             fake_stream_feed(&rig->fake, head + at, left < step ? left : step);
         }
-        rig_feed(rig, "a");
-        rig_run(rig);
+        h1_rig_feed(rig, "a");
+        h1_rig_run(rig);
         if (cases[i / 3].status == HH_OK)
-            assert_int_equal(rig->counts[RIG_DONE], 1);
+            assert_int_equal(rig->c.counts[RIG_DONE], 1);
         else
-            assert_int_equal(rig->error.code, cases[i / 3].status);
+            assert_int_equal(rig->c.error.code, cases[i / 3].status);
         free(head);
-        rig_finish(rig);
+        h1_rig_finish(rig);
         free(rig);
     }
 }
@@ -495,11 +478,11 @@ static void test_too_many_fields(void **state)
 {
     h1_rig *rig = *state;
     rig->env.max_fields = 2;
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\nE: f\r\n\r\n");
-    rig_run(rig);
-    assert_int_equal(rig->error.code, HH_ERR_HEADERS_TOO_LARGE);
-    assert_int_equal(rig->error.phase, HH_PHASE_HEADERS);
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\nE: f\r\n\r\n");
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.error.code, HH_ERR_HEADERS_TOO_LARGE);
+    assert_int_equal(rig->c.error.phase, HH_PHASE_HEADERS);
 }
 
 /* Pieces the consumer still holds must not be overwritten by what comes later. */
@@ -510,22 +493,22 @@ static void test_held_pieces_stay(void **state)
     for (int i = 0; i < 4; i++) {
         h1_rig *rig = malloc(sizeof *rig);
         char *body = malloc(TOTAL);
-        rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, i < 2 ? 65536 : 5000);
-        rig->holds_buffers = true;
+        h1_rig_init(rig, i % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, i < 2 ? 65536 : 5000);
+        rig->kept.is_wanted = true;
         for (int j = 0; j < TOTAL; j++)
             body[j] = (char)(j * 7 + j / 251);
-        rig_start(rig);
-        rig_feed(rig, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+        h1_rig_start(rig);
+        h1_rig_feed(rig, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
         for (size_t at = 0; at < TOTAL; at += PIECE)
             fake_stream_feed(&rig->fake, body + at, TOTAL - at < PIECE ? TOTAL - at : PIECE);
-        rig_run(rig);
-        assert_int_equal(rig->counts[RIG_DONE], 1);
-        assert_int_equal(rig->body_length, TOTAL);
-        assert_memory_equal(rig->body, body, TOTAL);
-        assert_true(rig->held_count > 4);
-        assert_true(rig_is_idle(rig));
+        h1_rig_run(rig);
+        assert_int_equal(rig->c.counts[RIG_DONE], 1);
+        assert_int_equal(rig->c.body_bytes, TOTAL);
+        assert_int_equal(rig->c.body_sum, body_sum(BODY_SUM_START, body, TOTAL));
+        assert_true(rig->kept.count > 4);
+        assert_true(h1_rig_is_idle(rig));
         free(body);
-        rig_finish(rig);
+        h1_rig_finish(rig);
         free(rig);
     }
 }
@@ -537,16 +520,17 @@ static void test_placed_with_any_room(void **state)
     (void)state;
     for (size_t room = 1; room <= 12; room++) {
         h1_rig *rig = malloc(sizeof *rig);
-        rig_init(rig, room % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, 65536);
-        rig->place_step = room;
-        rig_start(rig);
-        rig_feed(rig, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01");
-        rig_feed(rig, "234567");
-        rig_feed(rig, "89");
-        rig_run(rig);
-        assert_string_equal(rig->log, "head 200 11 OK Content-Length=10;body 10 0123456789;done;");
-        assert_true(rig_is_idle(rig));
-        rig_finish(rig);
+        h1_rig_init(rig, room % 2 == 0 ? FAKE_PLAIN : FAKE_RECORDS, 65536);
+        rig->c.place_step = room;
+        h1_rig_start(rig);
+        h1_rig_feed(rig, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01");
+        h1_rig_feed(rig, "234567");
+        h1_rig_feed(rig, "89");
+        h1_rig_run(rig);
+        assert_string_equal(rig->c.log,
+                            "head 200 11 OK Content-Length=10;body 10 0123456789;done;");
+        assert_true(h1_rig_is_idle(rig));
+        h1_rig_finish(rig);
         free(rig);
     }
 }
@@ -554,27 +538,27 @@ static void test_placed_with_any_room(void **state)
 static void test_placed_is_never_chunked(void **state)
 {
     h1_rig *rig = *state;
-    rig->place_step = 100;
-    rig_start(rig);
-    rig_feed(rig, CHUNKED);
-    rig_feed(rig, "5\r\nhello\r\n0\r\n\r\n");
-    rig_run(rig);
-    assert_string_equal(rig->log, "head 200 11 OK Transfer-Encoding=chunked;body 5 hello;done;");
+    rig->c.place_step = 100;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, CHUNKED);
+    h1_rig_feed(rig, "5\r\nhello\r\n0\r\n\r\n");
+    h1_rig_run(rig);
+    assert_string_equal(rig->c.log, "head 200 11 OK Transfer-Encoding=chunked;body 5 hello;done;");
 }
 
 static void test_placed_until_close_and_paused(void **state)
 {
     h1_rig *rig = *state;
-    rig->place_step = 2;
-    rig->acts[RIG_BODY] = RIG_PAUSE;
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 200 OK\r\n\r\n");
-    rig_feed(rig, "hello");
+    rig->c.place_step = 2;
+    rig->c.acts[RIG_BODY] = RIG_PAUSE;
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 200 OK\r\n\r\n");
+    h1_rig_feed(rig, "hello");
     fake_stream_end(&rig->fake, FAKE_EOF);
-    for (rig_run(rig); rig->is_active; rig_run(rig))
-        hh__conn_resume(rig->conn, &rig->call);
-    assert_string_equal(rig->log, "head 200 11 OK;body 5 hello;done;");
-    assert_int_equal(rig->counts[RIG_BODY], 3);
+    for (h1_rig_run(rig); rig->c.is_active; h1_rig_run(rig))
+        hh__conn_resume(rig->conn, &rig->c.call);
+    assert_string_equal(rig->c.log, "head 200 11 OK;body 5 hello;done;");
+    assert_int_equal(rig->c.counts[RIG_BODY], 3);
 }
 
 /* --- Fairness --------------------------------------------------------------------------------- */
@@ -586,17 +570,18 @@ static void test_budget_of_a_step(void **state)
     enum { PIECES = 20, PIECE = 65536 };
     char *piece = calloc(1, PIECE);
     rig->fake.stream.short_read_is_last = false;
-    rig_start(rig);
-    rig_feed(rig, "HTTP/1.1 200 OK\r\n\r\n");
+    h1_rig_start(rig);
+    h1_rig_feed(rig, "HTTP/1.1 200 OK\r\n\r\n");
     for (int i = 0; i < PIECES; i++)
         fake_stream_feed(&rig->fake, piece, PIECE);
     assert_int_equal(hh__loop_run(rig->loop), HH_OK);
-    assert_true(rig->body_length > 0);
-    assert_true(rig->body_length <= 2 * (HH_CONN_STEP_BYTES_MAX + PIECE)); /* two rounds of tasks */
+    assert_true(rig->c.body_bytes > 0);
+    assert_true(rig->c.body_bytes <=
+                2 * (HH_CONN_STEP_BYTES_MAX + PIECE)); /* two rounds of tasks */
     fake_stream_end(&rig->fake, FAKE_EOF);
-    rig_run(rig);
-    assert_int_equal(rig->body_length, PIECES * PIECE);
-    assert_int_equal(rig->counts[RIG_DONE], 1);
+    h1_rig_run(rig);
+    assert_int_equal(rig->c.body_bytes, PIECES * PIECE);
+    assert_int_equal(rig->c.counts[RIG_DONE], 1);
     free(piece);
 }
 

@@ -11,38 +11,13 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
-
-#define OK ":status: 200"
-#define HOUR_NS (INT64_C(3600) * 1000000000)
-#define WINDOW 65535 /* of a stream and of a connection, at first */
+#include "h2_fixture.h"
 
 static char body[400000];
 
-static int set_up(void **state)
+static rig_call *upload(h2_rig *rig, size_t length)
 {
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    h2_rig_open(rig, FAKE_PLAIN);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
-static h2_rig_call *upload(h2_rig *rig, size_t length)
-{
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     h2_rig_set_head(c, "PUT /x HTTP/1.1\r\nHost: peer\r\n\r\n");
     c->call.body_kind = HH_BODY_MEMORY;
     c->call.body = (hh_slice){body, length};
@@ -51,12 +26,12 @@ static h2_rig_call *upload(h2_rig *rig, size_t length)
 
 /* An upload of which the head and a window's worth has left, with an hour for each next step. What
  * comes next comes two hours ago. Its reader waits from the answer's head on. */
-static h2_rig_call *begin_stuck_upload(h2_rig *rig)
+static rig_call *begin_stuck_upload(h2_rig *rig)
 {
     h2_rig_open(rig, FAKE_RECORDS);
-    h2_rig_call *c = upload(rig, sizeof body);
+    rig_call *c = upload(rig, sizeof body);
     c->call.read_timeout_ns = c->call.write_timeout_ns = HOUR_NS;
-    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    c->acts[RIG_HEAD] = RIG_PAUSE;
     h2_rig_start(rig, 0);
     h2_rig_run(rig);
     shifted_clock_set(-2 * HOUR_NS);
@@ -73,7 +48,7 @@ static void test_whole_answer_waits_for_its_reader(void **state)
     static const char *const logs[] = {"head 200;body 5 whole;done;", "head 200;done a=b;"};
     h2_rig *rig = *state;
     for (int i = 0; i < 4; i++) {
-        h2_rig_call *c = begin_stuck_upload(rig);
+        rig_call *c = begin_stuck_upload(rig);
         if (i / 2 == 0)
             h2_put_data(&rig->say, 1, H2_END_STREAM, "whole");
         else
@@ -95,7 +70,7 @@ static void test_whole_answer_waits_for_its_reader(void **state)
 static void test_last_bytes_wait_for_their_reader(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin_stuck_upload(rig);
+    rig_call *c = begin_stuck_upload(rig);
     h2_put_data(&rig->say, 1, 0, "some");
     h2_rig_feed(rig);
     fake_stream_end(&rig->fake, FAKE_EOF);
@@ -113,12 +88,12 @@ static void test_last_bytes_wait_for_their_reader(void **state)
 static void test_silent_connection_takes_no_more(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     h2_rig_call_at(rig, 1);
     shifted_clock_set(-2 * HOUR_NS);
     h2_rig_open(rig, FAKE_PLAIN);
     c->call.read_timeout_ns = HOUR_NS;
-    c->acts[H2_RIG_FAILED] = H2_RIG_START;
+    c->acts[RIG_FAILED] = RIG_START;
     c->target = 1;
     h2_rig_start(rig, 0);
     shifted_clock_set(0);
@@ -129,13 +104,13 @@ static void test_silent_connection_takes_no_more(void **state)
 }
 
 /* A connection with one call, which reads nothing; two hours later its PING is out. */
-static h2_rig_call *begin_pinged(h2_rig *rig)
+static rig_call *begin_pinged(h2_rig *rig)
 {
     rig->env.h2_keepalive_ns = HOUR_NS;
     shifted_clock_set(-4 * HOUR_NS);
     assert_int_equal(h2_rig_connect(rig, FAKE_PLAIN), HH_OK);
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
-    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    rig_call *c = h2_rig_call_at(rig, 0);
+    c->acts[RIG_HEAD] = RIG_PAUSE;
     h2_rig_start(rig, 0);
     h2_put_settings(&rig->say);
     h2_put_headers(&rig->say, 1, 0, OK);
@@ -153,7 +128,7 @@ static h2_rig_call *begin_pinged(h2_rig *rig)
 static void test_dead_connection_is_not_asked(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin_pinged(rig);
+    rig_call *c = begin_pinged(rig);
     shifted_clock_set(0);
     h2_rig_run(rig); /* comes to rest */
     assert_true(c->is_active && rig->conn != NULL);
@@ -169,7 +144,7 @@ static void test_dead_connection_is_not_asked(void **state)
 static void test_body_answers_a_ping(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin_pinged(rig);
+    rig_call *c = begin_pinged(rig);
     shifted_clock_set(0);
     h2_put_data(&rig->say, 1, H2_END_STREAM, " more");
     h2_rig_say(rig);
@@ -189,7 +164,7 @@ static void test_reasons_are_not_mixed_up(void **state)
     h2_rig_begin(rig, 2);
     h2_put_window_update(&rig->say, 1, 0x7fffffff); /* RFC 9113 §6.9.1: a stream error */
     h2_rig_say(rig);
-    assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+    assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
     assert_true(rig->calls[1]->is_active);
     fake_stream_end(&rig->fake, FAKE_EOF);
     h2_rig_run(rig);
@@ -207,7 +182,7 @@ static void test_withheld_credit_returns_with_the_budget(void **state)
     h2_rig *rig = *state;
     h2_rig_begin(rig, STREAMS);
     for (unsigned i = 0; i < STREAMS; i++) {
-        rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig->calls[i]->acts[RIG_HEAD] = RIG_PAUSE;
         h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
         h2_rig_say(rig);
         int64_t may = h2_peer_may_send(&rig->peer, 2 * i + 1);
@@ -234,7 +209,7 @@ static void test_credit_in_small_pieces(void **state)
 {
     enum { PIECE = 512 };
     h2_rig *rig = *state;
-    h2_rig_call *c = upload(rig, sizeof body);
+    rig_call *c = upload(rig, sizeof body);
     h2_rig_start(rig, 0);
     h2_rig_run(rig);
     uint64_t taken = 0;
@@ -264,7 +239,7 @@ static void test_no_reset_behind_the_end(void **state)
         h2_put_window_update(&rig->say, 0, 1000000);
         h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 1000000);
         h2_rig_say(rig);
-        h2_rig_call *c = upload(rig, bytes);
+        rig_call *c = upload(rig, bytes);
         rig->fake.write_room = 100; /* head and a little of the first frame */
         h2_rig_start(rig, 0);
         h2_rig_run(rig);
@@ -284,16 +259,19 @@ static void test_no_reset_behind_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_whole_answer_waits_for_its_reader, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_last_bytes_wait_for_their_reader, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_silent_connection_takes_no_more, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dead_connection_is_not_asked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_body_answers_a_ping, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reasons_are_not_mixed_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_withheld_credit_returns_with_the_budget, set_up,
+        cmocka_unit_test_setup_teardown(test_whole_answer_waits_for_its_reader, set_up_open,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_credit_in_small_pieces, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_reset_behind_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_last_bytes_wait_for_their_reader, set_up_open,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_silent_connection_takes_no_more, set_up_open,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_dead_connection_is_not_asked, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_answers_a_ping, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_reasons_are_not_mixed_up, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_withheld_credit_returns_with_the_budget, set_up_open,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_credit_in_small_pieces, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_reset_behind_the_end, set_up_open, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,38 +13,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
-
-#define OK ":status: 200"
-#define HOUR_NS INT64_C(3600000000000)
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    h2_rig_open(rig, FAKE_PLAIN);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
-/* `count` calls under way; the first of them. */
-static h2_rig_call *begin(h2_rig *rig, unsigned count)
-{
-    h2_rig_begin(rig, count);
-    return rig->calls[0];
-}
+#include "h2_fixture.h"
 
 /* --- Resets ----------------------------------------------------------------------------------- */
 
@@ -57,7 +26,7 @@ static void test_resets_by_the_peer(void **state)
     for (size_t i = 0; i < 2 * HH_COUNT_OF(codes); i++) {
         uint32_t code = codes[i / 2];
         bool has_begun = i % 2 == 1;
-        begin(rig, 2);
+        h2_rig_begin(rig, 2);
         if (has_begun) {
             h2_put_headers(&rig->say, 1, 0, OK);
             h2_put_data(&rig->say, 1, 0, "abc");
@@ -86,7 +55,7 @@ static void test_resets_by_the_peer(void **state)
 static void test_refused_after_the_head(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, 0, OK);
     h2_put_reset(&rig->say, 1, H2_REFUSED_STREAM);
     h2_rig_say(rig);
@@ -98,7 +67,7 @@ static void test_refused_after_the_head(void **state)
 static void test_reset_after_the_end(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, H2_END_STREAM, OK);
     h2_put_reset(&rig->say, 1, H2_NO_ERROR);
     h2_rig_say(rig);
@@ -113,11 +82,11 @@ static void test_cancel_in_every_state(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 7; i++) {
-        begin(rig, 2);
+        h2_rig_begin(rig, 2);
         if (i >= 1)
             h2_put_headers(&rig->say, 1, 0, ":status: 103");
         if (i == 5)
-            rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+            rig->calls[0]->acts[RIG_HEAD] = RIG_PAUSE;
         if (i >= 2)
             h2_put_headers(&rig->say, 1, 0, OK);
         if (i >= 3)
@@ -147,7 +116,7 @@ static void test_cancel_in_every_state(void **state)
 static void test_cancelled_streams_return_credit(void **state)
 {
     h2_rig *rig = *state;
-    begin(rig, 1);
+    h2_rig_begin(rig, 1);
     for (uint32_t i = 0; i < 60; i++) {
         h2_rig_cancel(rig, 0);
         assert_true(h2_peer_may_send(&rig->peer, 2 * i + 1) >= HH_H2_WINDOW_BYTES);
@@ -165,9 +134,9 @@ static void test_cancel_inside_a_read_returns_credit(void **state)
 {
     enum { PIECE = 250, PIECES = 60, ROUNDS = 1500 };
     h2_rig *rig = *state;
-    begin(rig, 1);
+    h2_rig_begin(rig, 1);
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        rig->calls[0]->acts[H2_RIG_BODY] = H2_RIG_CANCEL;
+        rig->calls[0]->acts[RIG_BODY] = RIG_CANCEL;
         h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
         for (int k = 0; k < PIECES; k++)
             h2_put_pattern(&rig->say, 2 * i + 1, 0, 0, PIECE);
@@ -182,7 +151,7 @@ static void test_cancel_inside_a_read_returns_credit(void **state)
 static void test_cancel_before_anything_left(void **state)
 {
     h2_rig *rig = *state;
-    begin(rig, 1);
+    h2_rig_begin(rig, 1);
     (void)h2_rig_wrote(rig);
     h2_rig_get(rig, 1);
     h2_rig_cancel(rig, 1); /* it waited for the step's one write */
@@ -194,20 +163,20 @@ static void test_cancel_before_anything_left(void **state)
 /* Inside each report: the call itself, its neighbour, and the connection; and new calls. */
 static void test_act_inside_reports(void **state)
 {
-    static const h2_rig_act acts[] = {H2_RIG_CANCEL, H2_RIG_CLOSE, H2_RIG_START, H2_RIG_RESUME};
+    static const rig_act acts[] = {RIG_CANCEL, RIG_CLOSE, RIG_START, RIG_RESUME};
     h2_rig *rig = *state;
-    for (unsigned i = 0; i < 2 * HH_COUNT_OF(acts) * 2 * H2_RIG_REPORTS; i++) {
-        h2_rig_act act = acts[i / 2 % HH_COUNT_OF(acts)];
-        h2_rig_report report = (h2_rig_report)(i / 2 / HH_COUNT_OF(acts) % H2_RIG_REPORTS);
+    for (unsigned i = 0; i < 2 * HH_COUNT_OF(acts) * 2 * RIG_REPORTS; i++) {
+        rig_act act = acts[i / 2 % HH_COUNT_OF(acts)];
+        rig_report report = (rig_report)(i / 2 / HH_COUNT_OF(acts) % RIG_REPORTS);
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        rig_call *c = h2_rig_call_at(rig, 0);
         h2_rig_call_at(rig, 1);
         h2_rig_call_at(rig, 2);
         c->acts[report] = act;
-        c->target = act == H2_RIG_START ? 2 : i % 2;
+        c->target = act == RIG_START ? 2 : i % 2;
         c->push = hh_slice_of("pushed");
-        c->call.body_kind = report == H2_RIG_WANT ? HH_BODY_PUSHED : HH_BODY_NONE;
-        rig->split = i / 2 / HH_COUNT_OF(acts) / H2_RIG_REPORTS == 0 ? 0 : 1;
+        c->call.body_kind = report == RIG_WANT ? HH_BODY_PUSHED : HH_BODY_NONE;
+        rig->split = i / 2 / HH_COUNT_OF(acts) / RIG_REPORTS == 0 ? 0 : 1;
         h2_rig_start(rig, 0);
         h2_rig_start(rig, 1);
         h2_rig_run(rig);
@@ -216,7 +185,7 @@ static void test_act_inside_reports(void **state)
         h2_put_headers(&rig->say, 3, 0, OK);
         h2_put_data(&rig->say, 1, 0, "abc");
         h2_put_data(&rig->say, 3, 0, "def");
-        if (report == H2_RIG_FAILED)
+        if (report == RIG_FAILED)
             h2_put_reset(&rig->say, 1, H2_INTERNAL_ERROR);
         else
             h2_put_headers(&rig->say, 1, H2_END_STREAM, "t: v");
@@ -226,13 +195,13 @@ static void test_act_inside_reports(void **state)
         else
             hh__bytes_clear(&rig->say);
         assert_true(c->counts[report] >= 1);
-        if (act == H2_RIG_CLOSE) {
+        if (act == RIG_CLOSE) {
             assert_null(rig->conn);
         } else {
-            assert_true(!c->is_active || report == H2_RIG_WANT);
-            if (act != H2_RIG_CANCEL || i % 2 == 0)
+            assert_true(!c->is_active || report == RIG_WANT);
+            if (act != RIG_CANCEL || i % 2 == 0)
                 assert_string_equal(rig->calls[1]->log, "head 200;body 6 defghi;done;");
-            if (act == H2_RIG_START) {
+            if (act == RIG_START) {
                 h2_put_headers(&rig->say, (uint32_t)rig->calls[2]->call.stream_id, H2_END_STREAM,
                                OK);
                 h2_rig_say(rig);
@@ -247,8 +216,8 @@ static void test_act_inside_reports(void **state)
 static void test_restart_inside_done(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
-    c->acts[H2_RIG_DONE] = H2_RIG_START;
+    rig_call *c = h2_rig_begin(rig, 1);
+    c->acts[RIG_DONE] = RIG_START;
     h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 201");
     h2_rig_say(rig);
     assert_true(c->is_active);
@@ -261,12 +230,12 @@ static void test_restart_inside_done(void **state)
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
-static h2_rig_call *begin_timed(h2_rig *rig, hh_body_kind kind)
+static rig_call *begin_timed(h2_rig *rig, hh_body_kind kind)
 {
     h2_rig_open(rig, FAKE_PLAIN);
     h2_rig_get(rig, 0);
     h2_rig_run(rig);
-    h2_rig_call *c = h2_rig_call_at(rig, 1);
+    rig_call *c = h2_rig_call_at(rig, 1);
     c->call.read_timeout_ns = c->call.write_timeout_ns = HOUR_NS;
     c->call.body_kind = kind;
     c->call.body = hh_slice_of(kind == HH_BODY_MEMORY ? "hello" : "");
@@ -278,7 +247,7 @@ static void test_read_deadline(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 3; i++) {
-        h2_rig_call *c = begin_timed(rig, HH_BODY_NONE);
+        rig_call *c = begin_timed(rig, HH_BODY_NONE);
         h2_rig_start(rig, 1);
         h2_rig_run(rig);
         shifted_clock_set(-2 * HOUR_NS);
@@ -318,7 +287,7 @@ static void test_read_deadline_in_silence(void **state)
     shifted_clock_set(-2 * HOUR_NS);
     h2_put_ping(&rig->say, 0, "01234567"); /* the last that came */
     h2_rig_say(rig);
-    h2_rig_call *c = h2_rig_call_at(rig, 1);
+    rig_call *c = h2_rig_call_at(rig, 1);
     c->call.read_timeout_ns = HOUR_NS;
     h2_rig_start(rig, 1);
     h2_rig_get(rig, 0);
@@ -339,7 +308,7 @@ static void test_data_beats_the_deadline(void **state)
 {
     h2_rig *rig = *state;
     h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     c->call.read_timeout_ns = HOUR_NS;
     shifted_clock_set(-2 * HOUR_NS);
     h2_rig_start(rig, 0); /* leaves at once: it is the first */
@@ -354,7 +323,7 @@ static void test_write_deadline(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
-        h2_rig_call *c = begin_timed(rig, HH_BODY_MEMORY);
+        rig_call *c = begin_timed(rig, HH_BODY_MEMORY);
         h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 0);
         h2_rig_say(rig);
         if (i == 0)
@@ -375,7 +344,7 @@ static void test_write_deadline(void **state)
 static void test_no_deadline_for_the_caller(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin_timed(rig, HH_BODY_PUSHED);
+    rig_call *c = begin_timed(rig, HH_BODY_PUSHED);
     shifted_clock_set(-2 * HOUR_NS);
     h2_rig_start(rig, 1);
     h2_rig_step(rig);
@@ -385,7 +354,7 @@ static void test_no_deadline_for_the_caller(void **state)
     assert_true(c->is_active);
 
     c = begin_timed(rig, HH_BODY_NONE);
-    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    c->acts[RIG_HEAD] = RIG_PAUSE;
     h2_rig_start(rig, 1);
     h2_rig_run(rig);
     shifted_clock_set(-2 * HOUR_NS);
@@ -408,21 +377,22 @@ static void test_no_deadline_for_the_caller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_resets_by_the_peer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_after_the_head, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reset_after_the_end, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_in_every_state, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancelled_streams_return_credit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_inside_a_read_returns_credit, set_up,
+        cmocka_unit_test_setup_teardown(test_resets_by_the_peer, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_after_the_head, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_after_the_end, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_in_every_state, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancelled_streams_return_credit, set_up_open,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_before_anything_left, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_restart_inside_done, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_read_deadline, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_read_deadline_in_silence, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_data_beats_the_deadline, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_write_deadline, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_deadline_for_the_caller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_inside_a_read_returns_credit, set_up_open,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_before_anything_left, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_restart_inside_done, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_deadline, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_deadline_in_silence, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_data_beats_the_deadline, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_write_deadline, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_deadline_for_the_caller, set_up_open, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

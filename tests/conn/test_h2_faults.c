@@ -13,37 +13,18 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "h2_fixture.h"
 #include "support/alloc_fail.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
 
 #define CALLS 3
 
 static char body[70000]; /* more than the windows at first */
 
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 8192);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
 /* Three calls: one with a body in memory, one that pushes, one that is paused at its head. */
 static void prepare(h2_rig *rig)
 {
     for (unsigned i = 0; i < CALLS; i++) {
-        h2_rig_call *c = h2_rig_call_at(rig, i);
+        rig_call *c = h2_rig_call_at(rig, i);
         c->call.read_timeout_ns = c->call.write_timeout_ns = INT64_C(3600000000000);
         if (i == 0) {
             c->call.body_kind = HH_BODY_MEMORY;
@@ -53,7 +34,7 @@ static void prepare(h2_rig *rig)
             c->push = hh_slice_of("pushed");
             c->push_step = 3;
         } else {
-            c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+            c->acts[RIG_HEAD] = RIG_PAUSE;
         }
     }
 }
@@ -90,13 +71,13 @@ static unsigned ended(const h2_rig *rig)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < CALLS; i++)
-        count += rig->calls[i]->counts[H2_RIG_DONE] + rig->calls[i]->counts[H2_RIG_FAILED];
+        count += rig->calls[i]->counts[RIG_DONE] + rig->calls[i]->counts[RIG_FAILED];
     return count;
 }
 
 /* A call that never left says that, too. Once a call has no stream, the peer speaks to the wrong
  * ones, and may find itself at fault. */
-static bool is_for_want_of_memory(const h2_rig *rig, const h2_rig_call *c)
+static bool is_for_want_of_memory(const h2_rig *rig, const rig_call *c)
 {
     bool is_unsent = c->error.code == HH_ERR_REFUSED && c->error.processed == HH_PROCESSED_NO;
     bool is_confused = c->error.code == HH_ERR_PROTOCOL && rig->calls[2]->call.stream_id != 5;
@@ -120,8 +101,8 @@ static void test_each_allocation_fails(void **state)
             break;
         h2_rig_run(rig);
         for (unsigned i = 0; i < CALLS; i++) {
-            const h2_rig_call *c = rig->calls[i];
-            if (c->counts[H2_RIG_FAILED] == 0)
+            const rig_call *c = rig->calls[i];
+            if (c->counts[RIG_FAILED] == 0)
                 continue;
             failures++;
             assert_true(is_for_want_of_memory(rig, c));
@@ -154,7 +135,7 @@ static void test_no_allocation_from_some_point(void **state)
             break;
         h2_rig_run(rig);
         for (unsigned i = 0; i < CALLS; i++)
-            if (rig->calls[i]->counts[H2_RIG_FAILED] == 1)
+            if (rig->calls[i]->counts[RIG_FAILED] == 1)
                 assert_true(is_for_want_of_memory(rig, rig->calls[i]));
         if (rig->conn == NULL)
             assert_int_equal(rig->starts, rig->ends);
@@ -224,9 +205,9 @@ static void test_writes_break_at_each_byte(void **state)
             bool has_broken = rig->fake.has_write_failed;
             assert_true(has_broken == (rig->conn == NULL));
             for (unsigned k = 0; has_broken && k < 2; k++) {
-                const h2_rig_call *c = rig->calls[k];
-                assert_int_equal(c->counts[H2_RIG_DONE] + c->counts[H2_RIG_FAILED], 1);
-                if (c->counts[H2_RIG_FAILED] == 0)
+                const rig_call *c = rig->calls[k];
+                assert_int_equal(c->counts[RIG_DONE] + c->counts[RIG_FAILED], 1);
+                if (c->counts[RIG_FAILED] == 0)
                     continue;
                 assert_true(c->error.code == HH_ERR_SEND || c->error.code == HH_ERR_PROTOCOL);
                 if (c->call.stream_id == 0)
@@ -253,7 +234,7 @@ static void test_break_with_waiting_calls(void **state)
         assert_null(rig->conn);
         assert_int_equal(rig->calls[0]->error.processed, HH_PROCESSED_MAYBE);
         assert_int_equal(rig->calls[1]->error.processed, HH_PROCESSED_NO);
-        assert_true(rig->calls[1]->counts[H2_RIG_FAILED] == 1);
+        assert_true(rig->calls[1]->counts[RIG_FAILED] == 1);
     }
 }
 

@@ -14,33 +14,10 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "h2_fixture.h"
 #include "support/alloc_fail.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
 
-#define OK ":status: 200"
-#define SECOND_NS INT64_C(1000000000)
 #define CALLS 2
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    shifted_clock_freeze(); /* no allowance fills up again unless the test says so */
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
 
 /* The connection has ended by a GOAWAY of this code, and each call knows why. */
 static void expect_end(h2_rig *rig, uint32_t code, const char *word)
@@ -52,7 +29,7 @@ static void expect_end(h2_rig *rig, uint32_t code, const char *word)
     assert_int_equal(rig->peer.goaway_code, code);
     for (unsigned i = 0; i < CALLS; i++) {
         const hh_error *error = &rig->calls[i]->error;
-        assert_int_equal(rig->calls[i]->counts[H2_RIG_FAILED], 1);
+        assert_int_equal(rig->calls[i]->counts[RIG_FAILED], 1);
         assert_int_equal(error->code, HH_ERR_PROTOCOL);
         assert_int_equal(error->http2_error, code);
         assert_non_null(strstr(error->message, "peer:80"));
@@ -260,7 +237,7 @@ static void test_continuation_flood(void **state)
 static void expect_one_failed(h2_rig *rig, hh_status code)
 {
     assert_non_null(rig->conn);
-    assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+    assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
     assert_int_equal(rig->calls[0]->error.code, code);
     assert_non_null(strstr(rig->calls[0]->error.message, "peer:80"));
     assert_true(rig->calls[1]->is_active);
@@ -286,7 +263,7 @@ static void test_too_many_fields(void **state)
         if (count > HH_HEAD_MAX_FIELDS)
             expect_one_failed(rig, HH_ERR_HEADERS_TOO_LARGE);
         else if (count < HH_HEAD_MAX_FIELDS)
-            assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+            assert_int_equal(rig->calls[0]->counts[RIG_DONE], 1);
     }
 }
 
@@ -310,7 +287,7 @@ static void test_compression_bomb(void **state)
         hh__bytes_finish(&block);
         h2_rig_say(rig);
         if (i == 0)
-            assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+            assert_int_equal(rig->calls[0]->counts[RIG_DONE], 1);
         else
             expect_one_failed(rig, HH_ERR_HEADERS_TOO_LARGE);
     }
@@ -388,7 +365,7 @@ static void test_upload_nobody_reads(void **state)
     h2_rig_say(rig);
     rig->fake.write_room = 0;
     for (unsigned i = 0; i < 100; i++) {
-        h2_rig_call *c = h2_rig_call_at(rig, i);
+        rig_call *c = h2_rig_call_at(rig, i);
         c->call.body_kind = HH_BODY_MEMORY;
         c->call.body = (hh_slice){body, sizeof body};
         h2_rig_start(rig, i);
@@ -471,26 +448,27 @@ static void test_allowances_grow_with_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_settings_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ping_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ping_ack_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reset_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_empty_data_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_window_update_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_priority_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unknown_frame_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_altsvc_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_settings_of_too_many_entries, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_continuation_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_too_many_fields, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_compression_bomb, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_too_large_trailers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_interim_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answers_nobody_reads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_upload_nobody_reads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_every_stream_is_reset, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_allowances_fill_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_allowances_grow_with_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_ping_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_ping_ack_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_data_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_update_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_priority_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown_frame_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_altsvc_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_of_too_many_entries, set_up_frozen,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_continuation_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_fields, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_compression_bomb, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_large_trailers, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_interim_flood, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_nobody_reads, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_upload_nobody_reads, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_stream_is_reset, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_allowances_fill_up, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_allowances_grow_with_use, set_up_frozen, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,31 +13,10 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
+#include "h2_fixture.h"
 
 #define GET_FIELDS " :method=GET :scheme=http :authority=peer :path=/"
 #define OK_5 ":status: 200\ncontent-length: 5"
-#define HOUR_NS INT64_C(3600000000000)
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
 
 static void answer(h2_rig *rig, uint32_t stream, const char *body)
 {
@@ -542,7 +521,7 @@ static void test_close_under_calls(void **state)
         h2_rig_say(rig);
         for (unsigned k = 0; k < 4; k++)
             h2_rig_get(rig, k);
-        rig->calls[2]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig->calls[2]->acts[RIG_HEAD] = RIG_PAUSE;
         h2_rig_run(rig);
         h2_put_headers(&rig->say, 3, 0, OK_5);
         h2_put_headers(&rig->say, 5, 0, OK_5);

@@ -13,35 +13,14 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
-
-#define OK ":status: 200"
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
+#include "h2_fixture.h"
 
 /* Stream 1 has failed, and nothing else; `what` says of which case. */
 static void expect_malformed(h2_rig *rig, const char *what)
 {
-    const h2_rig_call *c = rig->calls[0];
+    const rig_call *c = rig->calls[0];
     h2_rig_say(rig);
-    if (rig->conn == NULL || c->counts[H2_RIG_FAILED] != 1 || !rig->calls[1]->is_active)
+    if (rig->conn == NULL || c->counts[RIG_FAILED] != 1 || !rig->calls[1]->is_active)
         fail_msg("%s: %s", what, c->log);
     assert_int_equal(c->error.code, HH_ERR_PROTOCOL);
     assert_int_equal(c->error.http2_error, H2_PROTOCOL_ERROR);
@@ -106,7 +85,7 @@ static void test_malformed_heads(void **state)
         if (i % 2 == 0)
             h2_put_data(&rig->say, 1, H2_END_STREAM, "hello");
         expect_malformed(rig, heads[i / 2]);
-        assert_int_equal(rig->calls[0]->counts[H2_RIG_HEAD], 0);
+        assert_int_equal(rig->calls[0]->counts[RIG_HEAD], 0);
     }
 }
 
@@ -191,7 +170,7 @@ static void test_data_before_the_head(void **state)
         h2_put_data(&rig->say, 1, i == 0 ? 0 : H2_END_STREAM, "x");
         h2_rig_say(rig);
         assert_int_equal(rig->calls[0]->error.code, HH_ERR_PROTOCOL);
-        assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+        assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
         assert_true(rig->conn == NULL || h2_rig_serves(rig));
     }
 }
@@ -217,7 +196,7 @@ static void test_body_of_another_length(void **state)
             h2_put_headers(&rig->say, 1, H2_END_STREAM, "t: v");
         }
         expect_malformed(rig, lengths[i / 3]);
-        assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 0);
+        assert_int_equal(rig->calls[0]->counts[RIG_DONE], 0);
     }
     h2_rig_begin(rig, 2);
     h2_put_headers(&rig->say, 1, H2_END_STREAM, OK "\ncontent-length: 5");
@@ -249,7 +228,7 @@ static void test_body_where_there_is_none(void **state)
     h2_rig *rig = *state;
     for (size_t i = 0; i < HH_COUNT_OF(heads); i++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        rig_call *c = h2_rig_call_at(rig, 0);
         if (i % 3 == 0) {
             h2_rig_set_head(c, "HEAD / HTTP/1.1\r\nHost: peer\r\n\r\n");
             c->call.request_kind = HH_REQUEST_HEAD;
@@ -301,7 +280,7 @@ static void test_malformed_while_paused(void **state)
     h2_rig *rig = *state;
     for (int i = 0; i < 3; i++) {
         h2_rig_begin(rig, 2);
-        rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig->calls[0]->acts[RIG_HEAD] = RIG_PAUSE;
         h2_put_headers(&rig->say, 1, 0, OK "\ncontent-length: 5");
         h2_put_data(&rig->say, 1, 0, "abc");
         h2_rig_say(rig);
@@ -314,7 +293,7 @@ static void test_malformed_while_paused(void **state)
         h2_rig_say(rig);
         h2_rig_resume(rig, 0);
         h2_rig_run(rig);
-        assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+        assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
         assert_int_equal(rig->calls[0]->error.code, HH_ERR_PROTOCOL);
         assert_int_equal(rig->env.held_bytes, 0);
         assert_true(h2_rig_serves(rig));
@@ -327,7 +306,7 @@ static void test_malformed_while_sending(void **state)
     static char body[200000];
     h2_rig *rig = *state;
     h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     c->call.body_kind = HH_BODY_MEMORY;
     c->call.body = (hh_slice){body, sizeof body};
     h2_rig_start(rig, 0);

@@ -13,45 +13,14 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
-
-#define OK ":status: 200"
-#define HOUR_NS INT64_C(3600000000000)
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    h2_rig_open(rig, FAKE_PLAIN);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
-
-/* `count` calls under way; the first of them. */
-static h2_rig_call *begin(h2_rig *rig, unsigned count)
-{
-    h2_rig_begin(rig, count);
-    return rig->calls[0];
-}
+#include "h2_fixture.h"
 
 /* --- Heads ------------------------------------------------------------------------------------ */
 
 static void test_head_and_fields(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 404\nserver: a b\nempty:\nx: 1\nx: 2");
     h2_rig_say(rig);
     assert_string_equal(c->log, "head 404 server=a b empty= x=1 x=2;done;");
@@ -64,7 +33,7 @@ static void test_head_in_many_frames(void **state)
 {
     h2_rig *rig = *state;
     for (size_t part = 1; part < 8; part++) {
-        h2_rig_call *c = begin(rig, 1);
+        rig_call *c = h2_rig_begin(rig, 1);
         hh_bytes block;
         hh__bytes_init(&block, SIZE_MAX);
         h2_put_fields(&block, OK "\na: b");
@@ -88,7 +57,7 @@ static void test_head_in_many_frames(void **state)
 static void test_head_padded_with_priority(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     hh_bytes frame;
     hh__bytes_init(&frame, SIZE_MAX);
     hh__bytes_append(&frame, "\x03\x00\x00\x00\x00\x10", 6);
@@ -105,7 +74,7 @@ static void test_head_padded_with_priority(void **state)
 static void test_interim_answers(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, 0, ":status: 103\nlink: </a>");
     h2_put_headers(&rig->say, 1, 0, ":status: 102");
     h2_put_headers(&rig->say, 1, 0, ":status: 100"); /* RFC 9110 §15.2: also unasked */
@@ -120,7 +89,7 @@ static void test_interim_answers(void **state)
 static void test_body_and_length(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
+    rig_call *c = h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, 0, OK "\ncontent-length: 11");
     h2_put_data(&rig->say, 1, 0, "hello");
     h2_put_data(&rig->say, 1, H2_END_STREAM, " world");
@@ -136,7 +105,7 @@ static void test_ends_of_a_stream(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 5; i++) {
-        h2_rig_call *c = begin(rig, 1);
+        rig_call *c = h2_rig_begin(rig, 1);
         h2_put_headers(&rig->say, 1, 0, OK);
         h2_put_data(&rig->say, 1, i == 0 ? H2_END_STREAM : 0, "abc");
         if (i == 1)
@@ -164,7 +133,7 @@ static void test_answers_without_a_body(void **state)
     h2_rig *rig = *state;
     for (size_t i = 0; i < 2 * HH_COUNT_OF(heads); i++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        rig_call *c = h2_rig_call_at(rig, 0);
         if (i / 2 == 0) {
             h2_rig_set_head(c, "HEAD / HTTP/1.1\r\nHost: peer\r\n\r\n");
             c->call.request_kind = HH_REQUEST_HEAD;
@@ -175,8 +144,8 @@ static void test_answers_without_a_body(void **state)
         if (i % 2 == 1)
             h2_put_data(&rig->say, 1, H2_END_STREAM, "");
         h2_rig_say(rig);
-        assert_int_equal(c->counts[H2_RIG_HEAD], 1);
-        assert_int_equal(c->counts[H2_RIG_DONE], 1);
+        assert_int_equal(c->counts[RIG_HEAD], 1);
+        assert_int_equal(c->counts[RIG_DONE], 1);
         assert_int_equal(c->body_bytes, 0);
         assert_true(h2_rig_serves(rig));
     }
@@ -187,7 +156,7 @@ static void test_large_bodies(void **state)
 {
     enum { CHUNK = 40000, TOTAL = 24000000 };
     h2_rig *rig = *state;
-    begin(rig, 2);
+    h2_rig_begin(rig, 2);
     uint32_t frames = rig->peer.frames;
     for (uint32_t id = 1; id <= 3; id += 2)
         h2_put_headers(&rig->say, id, 0, OK);
@@ -208,7 +177,7 @@ static void test_large_bodies(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(rig->calls[i]->body_bytes, TOTAL);
         assert_int_equal(rig->calls[i]->body_sum, sum);
-        assert_int_equal(rig->calls[i]->counts[H2_RIG_DONE], 1);
+        assert_int_equal(rig->calls[i]->counts[RIG_DONE], 1);
     }
     /* 48 MB at half a window each: some 100 for the streams, a few for the connection. */
     assert_in_range(rig->peer.frames - frames, 4, 400);
@@ -248,7 +217,7 @@ static void test_windows_grow(void **state)
 static void test_padding_is_credited(void **state)
 {
     h2_rig *rig = *state;
-    begin(rig, 1);
+    h2_rig_begin(rig, 1);
     h2_put_headers(&rig->say, 1, 0, OK);
     h2_rig_say(rig);
     for (int i = 0; i < 30000; i++) { /* 7.7 MB of padding, seven stream windows */
@@ -260,28 +229,32 @@ static void test_padding_is_credited(void **state)
     h2_put_data(&rig->say, 1, H2_END_STREAM, "");
     h2_rig_say(rig);
     assert_int_equal(rig->calls[0]->body_bytes, 30000);
-    assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+    assert_int_equal(rig->calls[0]->counts[RIG_DONE], 1);
 }
 
 /* Shares of received buffers that the caller keeps stay what they are. */
 static void test_buffers_that_are_kept(void **state)
 {
     h2_rig *rig = *state;
-    rig->holds_buffers = true;
-    begin(rig, 2);
+    rig->kept.is_wanted = true;
+    h2_rig_begin(rig, 2);
+    rig->fake.stream.short_read_is_last = false; /* several reads in a run */
     for (int i = 0; i < 20; i++) {
         if (i < 2)
             h2_put_headers(&rig->say, (uint32_t)(2 * i + 1), 0, OK);
         else
             h2_put_pattern(&rig->say, (uint32_t)(i % 2 * 2 + 1), i < 18 ? 0 : H2_END_STREAM,
                            (uint64_t)(i / 2 - 1) * 3000, 3000);
-        h2_rig_say(rig);
+        h2_rig_feed(rig);
+        if (i % 6 == 5)
+            h2_rig_run(rig);
     }
+    h2_rig_run(rig);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(rig->calls[i]->body_sum, h2_pattern_sum(27000));
-        assert_int_equal(rig->calls[i]->counts[H2_RIG_DONE], 1);
+        assert_int_equal(rig->calls[i]->counts[RIG_DONE], 1);
     }
-    rig->holds_buffers = false;
+    rig->kept.is_wanted = false;
 }
 
 /* --- Pausing ---------------------------------------------------------------------------------- */
@@ -291,8 +264,8 @@ static void test_paused_stream_beside_another(void **state)
 {
     enum { CHUNK = 100000, TOTAL = 20000000 };
     h2_rig *rig = *state;
-    begin(rig, 2);
-    rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    h2_rig_begin(rig, 2);
+    rig->calls[0]->acts[RIG_HEAD] = RIG_PAUSE;
     for (uint32_t id = 1; id <= 3; id += 2)
         h2_put_headers(&rig->say, id, 0, OK);
     h2_put_pattern(&rig->say, 1, 0, 0, HH_H2_WINDOW_BYTES);
@@ -305,7 +278,7 @@ static void test_paused_stream_beside_another(void **state)
         h2_rig_say(rig);
     }
     assert_int_equal(rig->calls[1]->body_sum, h2_pattern_sum(TOTAL));
-    assert_int_equal(rig->calls[1]->counts[H2_RIG_DONE], 1);
+    assert_int_equal(rig->calls[1]->counts[RIG_DONE], 1);
     assert_string_equal(rig->calls[0]->log, "head 200;");
     h2_rig_resume(rig, 0);
     h2_rig_run(rig);
@@ -314,7 +287,7 @@ static void test_paused_stream_beside_another(void **state)
     assert_true(h2_peer_may_send(&rig->peer, 1) >= HH_H2_WINDOW_BYTES / 2);
     h2_put_data(&rig->say, 1, H2_END_STREAM, "");
     h2_rig_say(rig);
-    assert_int_equal(rig->calls[0]->counts[H2_RIG_DONE], 1);
+    assert_int_equal(rig->calls[0]->counts[RIG_DONE], 1);
 }
 
 /* Everything has come while it was paused: body, trailers, the end; then it is told in order, also
@@ -323,10 +296,10 @@ static void test_end_waits_for_resume(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 4; i++) {
-        h2_rig_call *c = begin(rig, 1);
-        c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig_call *c = h2_rig_begin(rig, 1);
+        c->acts[RIG_HEAD] = RIG_PAUSE;
         if (i >= 2)
-            c->acts[H2_RIG_BODY] = H2_RIG_PAUSE;
+            c->acts[RIG_BODY] = RIG_PAUSE;
         h2_put_headers(&rig->say, 1, 0, OK);
         h2_put_data(&rig->say, 1, 0, "abc");
         h2_put_data(&rig->say, 1, i % 2 == 0 ? H2_END_STREAM : 0, "def");
@@ -349,8 +322,8 @@ static void test_end_waits_for_resume(void **state)
 static void test_pause_at_the_head_only(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = begin(rig, 1);
-    c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+    rig_call *c = h2_rig_begin(rig, 1);
+    c->acts[RIG_HEAD] = RIG_PAUSE;
     h2_put_headers(&rig->say, 1, H2_END_STREAM, ":status: 204");
     h2_rig_say(rig);
     assert_string_equal(c->log, "head 204;");
@@ -366,9 +339,9 @@ static void test_budget_of_held_bytes(void **state)
     enum { STREAMS = 80 };
     h2_rig *rig = *state;
     for (int round = 0; round < 2; round++) {
-        begin(rig, STREAMS);
+        h2_rig_begin(rig, STREAMS);
         for (unsigned i = 0; i < STREAMS; i++) {
-            rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+            rig->calls[i]->acts[RIG_HEAD] = RIG_PAUSE;
             h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
         }
         h2_rig_say(rig);
@@ -403,8 +376,8 @@ static void test_paused_stream_fails(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 3; i++) {
-        h2_rig_call *c = begin(rig, 1);
-        c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig_call *c = h2_rig_begin(rig, 1);
+        c->acts[RIG_HEAD] = RIG_PAUSE;
         h2_put_headers(&rig->say, 1, 0, OK);
         h2_put_data(&rig->say, 1, 0, "abc");
         if (i == 0)
@@ -434,22 +407,22 @@ static void test_paused_stream_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_head_and_fields, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_head_in_many_frames, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_head_padded_with_priority, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_interim_answers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_body_and_length, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ends_of_a_stream, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answers_without_a_body, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_large_bodies, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_windows_grow, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_padding_is_credited, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_buffers_that_are_kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_paused_stream_beside_another, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_end_waits_for_resume, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pause_at_the_head_only, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_budget_of_held_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_paused_stream_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_and_fields, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_in_many_frames, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_padded_with_priority, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_interim_answers, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_and_length, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_ends_of_a_stream, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_without_a_body, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_bodies, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_windows_grow, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_padding_is_credited, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_buffers_that_are_kept, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_paused_stream_beside_another, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_end_waits_for_resume, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_pause_at_the_head_only, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_budget_of_held_bytes, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_paused_stream_fails, set_up_open, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,29 +14,9 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
+#include "h2_fixture.h"
 
-#define OK ":status: 200"
 #define ANY UINT32_MAX /* of the error codes */
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
 
 /* Feeds what stands in rig->say, which must be the end of the connection, whole or byte by byte. */
 static void expect_end(h2_rig *rig, uint32_t code)
@@ -50,10 +30,10 @@ static void expect_end(h2_rig *rig, uint32_t code)
     if (code != ANY)
         assert_int_equal(rig->peer.goaway_code, code);
     for (unsigned i = 0; i < 2; i++) {
-        const h2_rig_call *c = rig->calls[i];
-        if (c->counts[H2_RIG_DONE] == 1)
+        const rig_call *c = rig->calls[i];
+        if (c->counts[RIG_DONE] == 1)
             continue;
-        assert_int_equal(c->counts[H2_RIG_FAILED], 1);
+        assert_int_equal(c->counts[RIG_FAILED], 1);
         assert_int_equal(c->error.code, HH_ERR_PROTOCOL);
         assert_int_equal(c->error.http2_error, rig->peer.goaway_code);
         assert_non_null(strstr(c->error.message, "peer:80"));
@@ -66,7 +46,7 @@ static void expect_reset(h2_rig *rig, uint32_t code)
 {
     h2_rig_say(rig);
     assert_non_null(rig->conn);
-    assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+    assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
     assert_int_equal(rig->calls[0]->error.code, HH_ERR_PROTOCOL);
     assert_true(h2_peer_stream(&rig->peer, 1)->is_reset);
     if (code != ANY)
@@ -261,9 +241,9 @@ static void test_data_after_the_end(void **state)
     h2_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = h2_rig_call_at(rig, 0);
+        rig_call *c = h2_rig_call_at(rig, 0);
         c->call.body_kind = HH_BODY_PUSHED; /* our side stays open */
-        c->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        c->acts[RIG_HEAD] = RIG_PAUSE;
         h2_rig_start(rig, 0);
         h2_rig_get(rig, 1);
         h2_rig_run(rig);
@@ -397,7 +377,7 @@ static void test_data_beyond_the_stream_window(void **state)
     h2_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         h2_rig_begin(rig, 2);
-        rig->calls[0]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig->calls[0]->acts[RIG_HEAD] = RIG_PAUSE;
         h2_put_headers(&rig->say, 1, 0, OK);
         h2_put_pattern(&rig->say, 1, 0, 0, HH_H2_WINDOW_BYTES);
         h2_rig_say(rig);
@@ -421,7 +401,7 @@ static void test_data_beyond_the_connection_window(void **state)
     h2_rig *rig = *state;
     h2_rig_begin(rig, STREAMS);
     for (unsigned i = 0; i < STREAMS; i++) {
-        rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
+        rig->calls[i]->acts[RIG_HEAD] = RIG_PAUSE;
         h2_put_headers(&rig->say, 2 * i + 1, 0, OK);
     }
     h2_rig_say(rig);
@@ -504,7 +484,7 @@ static void test_no_http2_at_all(void **state)
         h2_rig_run(rig);
         assert_null(rig->conn);
         for (unsigned k = 0; k < 2; k++) {
-            assert_int_equal(rig->calls[k]->counts[H2_RIG_FAILED], 1);
+            assert_int_equal(rig->calls[k]->counts[RIG_FAILED], 1);
             /* Too short to be a frame: then its end is what is seen. */
             if (i / 2 != 2)
                 assert_int_equal(rig->calls[k]->error.code, HH_ERR_PROTOCOL);
@@ -537,16 +517,15 @@ static void test_ends_anywhere(void **state)
         h2_rig_run(rig);
         const hh_error *error = &rig->calls[0]->error;
         assert_null(rig->conn);
-        assert_int_equal(rig->calls[0]->counts[H2_RIG_FAILED], 1);
+        assert_int_equal(rig->calls[0]->counts[RIG_FAILED], 1);
         if (ends[i % 3] == FAKE_ERROR)
             assert_int_equal(error->code, HH_ERR_RECEIVE);
         else
-            assert_int_equal(error->code, rig->calls[0]->counts[H2_RIG_HEAD] == 0
+            assert_int_equal(error->code, rig->calls[0]->counts[RIG_HEAD] == 0
                                               ? HH_ERR_EMPTY_RESPONSE
                                               : HH_ERR_TRUNCATED);
-        assert_int_equal(error->processed, rig->calls[0]->counts[H2_RIG_HEAD] == 0
-                                               ? HH_PROCESSED_MAYBE
-                                               : HH_PROCESSED_YES);
+        assert_int_equal(error->processed, rig->calls[0]->counts[RIG_HEAD] == 0 ? HH_PROCESSED_MAYBE
+                                                                                : HH_PROCESSED_YES);
     }
     hh__bytes_finish(&all);
 }

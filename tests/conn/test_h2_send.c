@@ -14,35 +14,12 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/h2_rig.h"
-#include "support/shifted_clock.h"
+#include "h2_fixture.h"
 
 #define PUT "PUT /x HTTP/1.1\r\nHost: peer\r\n\r\n"
-#define SECOND_NS INT64_C(1000000000)
-#define WINDOW 65535 /* of a stream and of a connection, at first */
 
 static char *pattern; /* as much as any test sends */
 enum { PATTERN_BYTES = 400000 };
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    h2_rig_init(rig, FAKE_PLAIN, 16384);
-    h2_rig_open(rig, FAKE_PLAIN);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    shifted_clock_set(0);
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
 
 static int make_pattern(void **state)
 {
@@ -60,9 +37,9 @@ static int drop_pattern(void **state)
     return 0;
 }
 
-static h2_rig_call *prepare(h2_rig *rig, unsigned i, hh_body_kind kind, size_t length)
+static rig_call *prepare(h2_rig *rig, unsigned i, hh_body_kind kind, size_t length)
 {
-    h2_rig_call *c = h2_rig_call_at(rig, i);
+    rig_call *c = h2_rig_call_at(rig, i);
     h2_rig_set_head(c, PUT);
     c->call.body_kind = kind;
     if (kind == HH_BODY_MEMORY)
@@ -72,9 +49,9 @@ static h2_rig_call *prepare(h2_rig *rig, unsigned i, hh_body_kind kind, size_t l
     return c;
 }
 
-static h2_rig_call *put(h2_rig *rig, unsigned i, hh_body_kind kind, size_t length)
+static rig_call *put(h2_rig *rig, unsigned i, hh_body_kind kind, size_t length)
 {
-    h2_rig_call *c = prepare(rig, i, kind, length);
+    rig_call *c = prepare(rig, i, kind, length);
     h2_rig_start(rig, i);
     return c;
 }
@@ -99,7 +76,7 @@ static void answer(h2_rig *rig, uint32_t stream)
 static void test_head_as_given(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     h2_rig_set_head(c, "PROPFIND /a?b=c HTTP/1.1\r\nHost: Example.test:8080\r\nX-Some: A b\r\n"
                        "Connection: x-hop, close\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
                        "Cookie: a=1; b=2\r\nX-Some: again\r\n\r\n");
@@ -117,7 +94,7 @@ static void test_heads_are_compressed(void **state)
     h2_rig *rig = *state;
     size_t lengths[3];
     for (unsigned i = 0; i < 3; i++) {
-        h2_rig_call *c = h2_rig_call_at(rig, i);
+        rig_call *c = h2_rig_call_at(rig, i);
         h2_rig_set_head(c, "GET /some/long/path/that/stays HTTP/1.1\r\nHost: peer\r\n"
                            "User-Agent: something of length\r\n\r\n");
         size_t before = rig->fake.out_length;
@@ -142,7 +119,7 @@ static void test_large_head(void **state)
     int length = snprintf(head, HH_REQUEST_HEAD_MAX_BYTES, "GET / HTTP/1.1\r\nHost: peer\r\nX: ");
     memset(head + length, '~', 12000);
     strcpy(head + length + 12000, "\r\n\r\n");
-    h2_rig_call *c = h2_rig_call_at(rig, 0);
+    rig_call *c = h2_rig_call_at(rig, 0);
     h2_rig_set_head(c, head);
     h2_rig_start(rig, 0);
     h2_rig_run(rig);
@@ -158,7 +135,7 @@ static void test_small_body_in_one_write(void **state)
 {
     h2_rig *rig = *state;
     unsigned before = rig->fake.writes;
-    h2_rig_call *c = prepare(rig, 0, HH_BODY_MEMORY, 0);
+    rig_call *c = prepare(rig, 0, HH_BODY_MEMORY, 0);
     c->call.body = hh_slice_of("hello");
     h2_rig_start(rig, 0);
     assert_int_equal(rig->fake.writes, before + 1);
@@ -188,7 +165,7 @@ static void test_body_across_windows(void **state)
     h2_rig *rig = *state;
     for (int kind = HH_BODY_MEMORY; kind <= HH_BODY_PUSHED; kind++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = put(rig, 0, (hh_body_kind)kind, 200000);
+        rig_call *c = put(rig, 0, (hh_body_kind)kind, 200000);
         h2_rig_run(rig);
         const h2_seen *seen = h2_peer_stream(&rig->peer, 1);
         assert_int_equal(seen->data_bytes, WINDOW);
@@ -341,8 +318,8 @@ static void test_uploads_beside_each_other(void **state)
 
 static void upload_two(h2_rig *rig, size_t length)
 {
-    h2_rig_call *first = put(rig, 0, HH_BODY_MEMORY, length);
-    h2_rig_call *second = put(rig, 1, HH_BODY_PUSHED, length);
+    rig_call *first = put(rig, 0, HH_BODY_MEMORY, length);
+    rig_call *second = put(rig, 1, HH_BODY_PUSHED, length);
     h2_rig_run(rig);
     expect_sent(rig, 1, length);
     expect_sent(rig, 3, length);
@@ -370,7 +347,7 @@ static void test_writes_stop_at_each_byte(void **state)
     for (size_t room = 0;; room++) {
         assert_int_equal(h2_rig_connect(rig, FAKE_PLAIN), HH_OK);
         rig->fake.write_room = room;
-        h2_rig_call *c = put(rig, 0, HH_BODY_MEMORY, 1500);
+        rig_call *c = put(rig, 0, HH_BODY_MEMORY, 1500);
         h2_put_settings(&rig->say);
         h2_rig_say(rig);
         bool is_whole = rig->fake.write_room > 0;
@@ -402,7 +379,7 @@ static void test_cancel_inside_a_blocked_write(void **state)
         h2_rig_cancel(rig, 0);
         memset(body, '?', 20000);
         free(body);
-        h2_rig_call *c = put(rig, 1, HH_BODY_MEMORY, 3000);
+        rig_call *c = put(rig, 1, HH_BODY_MEMORY, 3000);
         h2_rig_run(rig);
         fake_stream_allow(&rig->fake, SIZE_MAX);
         h2_rig_run(rig);
@@ -459,13 +436,13 @@ static void test_pushed_in_steps(void **state)
 static void test_pushed_with_length(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = prepare(rig, 0, HH_BODY_PUSHED, 0);
+    rig_call *c = prepare(rig, 0, HH_BODY_PUSHED, 0);
     size_t accepted = 0;
     c->push = (hh_slice){NULL, 0};
     c->call.body_length = 10;
     h2_rig_start(rig, 0);
     h2_rig_run(rig);
-    assert_int_equal(c->counts[H2_RIG_WANT], 1);
+    assert_int_equal(c->counts[RIG_WANT], 1);
     hh_slice eleven = {pattern, 11}, four = {pattern, 4}, six = {pattern + 4, 6};
     assert_int_equal(hh__conn_push(rig->conn, &c->call, eleven, HH_PUSH_LAST, &accepted),
                      HH_ERR_BODY_LENGTH);
@@ -474,11 +451,11 @@ static void test_pushed_with_length(void **state)
     assert_int_equal(hh__conn_push(rig->conn, &c->call, four, HH_PUSH_MORE, &accepted), HH_OK);
     assert_int_equal(accepted, 4);
     h2_rig_run(rig);
-    assert_int_equal(c->counts[H2_RIG_WANT], 2);
+    assert_int_equal(c->counts[RIG_WANT], 2);
     assert_int_equal(hh__conn_push(rig->conn, &c->call, six, HH_PUSH_MORE, &accepted), HH_OK);
     h2_rig_run(rig);
     expect_sent(rig, 1, 10);
-    assert_int_equal(c->counts[H2_RIG_WANT], 2);
+    assert_int_equal(c->counts[RIG_WANT], 2);
     assert_int_equal(hh__conn_push(rig->conn, &c->call, four, HH_PUSH_MORE, &accepted),
                      HH_ERR_STATE);
     answer(rig, 1);
@@ -488,7 +465,7 @@ static void test_pushed_with_length(void **state)
 static void test_push_is_bounded(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = prepare(rig, 0, HH_BODY_PUSHED, 0);
+    rig_call *c = prepare(rig, 0, HH_BODY_PUSHED, 0);
     c->push = (hh_slice){NULL, 0};
     h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 0);
     h2_rig_say(rig);
@@ -504,11 +481,11 @@ static void test_push_is_bounded(void **state)
     assert_in_range(total, 10000, HH_PUSH_BUFFER_MAX_BYTES);
     h2_rig_run(rig);
     assert_int_equal(h2_peer_stream(&rig->peer, 1)->data_bytes, 0);
-    unsigned wanted = c->counts[H2_RIG_WANT];
+    unsigned wanted = c->counts[RIG_WANT];
     h2_put_setting(&rig->say, H2_INITIAL_WINDOW_SIZE, 1000000);
     h2_put_window_update(&rig->say, 0, 1000000);
     h2_rig_say(rig);
-    assert_true(c->counts[H2_RIG_WANT] > wanted);
+    assert_true(c->counts[RIG_WANT] > wanted);
     assert_int_equal(hh__conn_unsent(rig->conn, &c->call), 0);
     hh_slice rest = {pattern + total, 5};
     assert_int_equal(hh__conn_push(rig->conn, &c->call, rest, HH_PUSH_LAST, &accepted), HH_OK);
@@ -521,7 +498,7 @@ static void test_push_at_the_wrong_time(void **state)
 {
     h2_rig *rig = *state;
     size_t accepted = 0;
-    h2_rig_call *c = put(rig, 0, HH_BODY_MEMORY, 5);
+    rig_call *c = put(rig, 0, HH_BODY_MEMORY, 5);
     hh_slice data = {pattern, 5};
     h2_rig_run(rig);
     assert_int_equal(hh__conn_push(rig->conn, &c->call, data, HH_PUSH_LAST, &accepted),
@@ -540,12 +517,12 @@ static void test_expect_continue(void **state)
     h2_rig *rig = *state;
     for (int kind = HH_BODY_MEMORY; kind <= HH_BODY_PUSHED; kind++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = prepare(rig, 0, (hh_body_kind)kind, 5000);
+        rig_call *c = prepare(rig, 0, (hh_body_kind)kind, 5000);
         c->call.expect = HH_EXPECT_CONTINUE;
         h2_rig_start(rig, 0);
         h2_rig_run(rig);
         assert_int_equal(h2_peer_stream(&rig->peer, 1)->data_bytes, 0);
-        assert_int_equal(c->counts[H2_RIG_WANT], 0);
+        assert_int_equal(c->counts[RIG_WANT], 0);
         h2_put_headers(&rig->say, 1, 0, ":status: 100");
         h2_rig_say(rig);
         expect_sent(rig, 1, 5000);
@@ -560,7 +537,7 @@ static void test_expect_without_an_answer(void **state)
     h2_rig *rig = *state;
     for (int kind = HH_BODY_MEMORY; kind <= HH_BODY_PUSHED; kind++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = prepare(rig, 0, (hh_body_kind)kind, 5000);
+        rig_call *c = prepare(rig, 0, (hh_body_kind)kind, 5000);
         c->call.expect = HH_EXPECT_CONTINUE;
         c->call.read_timeout_ns = c->call.write_timeout_ns = 3600 * SECOND_NS;
         shifted_clock_set(-60 * SECOND_NS);
@@ -582,7 +559,7 @@ static void test_expect_refused(void **state)
     h2_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
         h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_call *c = prepare(rig, 0, HH_BODY_MEMORY, 5000);
+        rig_call *c = prepare(rig, 0, HH_BODY_MEMORY, 5000);
         c->call.expect = HH_EXPECT_CONTINUE;
         h2_rig_start(rig, 0);
         h2_rig_run(rig);
@@ -611,7 +588,7 @@ static void test_early_answer(void **state)
     for (int kind = HH_BODY_MEMORY; kind <= HH_BODY_PUSHED; kind++) {
         for (int i = 0; i < 2; i++) {
             h2_rig_open(rig, FAKE_PLAIN);
-            h2_rig_call *c = put(rig, 0, (hh_body_kind)kind, 300000);
+            rig_call *c = put(rig, 0, (hh_body_kind)kind, 300000);
             h2_rig_run(rig);
             h2_put_headers(&rig->say, 1, 0, ":status: 413");
             h2_put_data(&rig->say, 1, H2_END_STREAM, "too much");
@@ -633,7 +610,7 @@ static void test_early_answer(void **state)
 static void test_answer_beside_the_request(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = put(rig, 0, HH_BODY_PUSHED, 100000);
+    rig_call *c = put(rig, 0, HH_BODY_PUSHED, 100000);
     h2_rig_run(rig);
     h2_put_headers(&rig->say, 1, 0, ":status: 200");
     h2_put_data(&rig->say, 1, 0, "echo ");
@@ -652,7 +629,7 @@ static void test_answer_beside_the_request(void **state)
 static void test_error_stops_the_request(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_call *c = put(rig, 0, HH_BODY_MEMORY, 300000);
+    rig_call *c = put(rig, 0, HH_BODY_MEMORY, 300000);
     h2_rig_run(rig);
     h2_put_headers(&rig->say, 1, 0, ":status: 500");
     h2_rig_say(rig);
@@ -673,8 +650,8 @@ static void test_cancel_uploads(void **state)
     h2_put_window_update(&rig->say, 0, 10000000);
     h2_rig_say(rig);
     for (unsigned i = 0; i < 12; i++) {
-        h2_rig_call *c = prepare(rig, 0, i % 2 == 0 ? HH_BODY_MEMORY : HH_BODY_PUSHED,
-                                 i % 3 == 0 ? 300000 : 100);
+        rig_call *c = prepare(rig, 0, i % 2 == 0 ? HH_BODY_MEMORY : HH_BODY_PUSHED,
+                              i % 3 == 0 ? 300000 : 100);
         if (i >= 9)
             c->call.expect = HH_EXPECT_CONTINUE;
         h2_rig_start(rig, 0);
@@ -699,33 +676,33 @@ static void test_cancel_uploads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_head_as_given, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_heads_are_compressed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_large_head, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_small_body_in_one_write, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_empty_body, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_body_across_windows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_body_by_single_credits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_initial_window_changes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_window_shrinks_under_uploads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_frame_size_setting, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_uploads_share, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_uploads_beside_each_other, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_few_bytes_a_write, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_writes_stop_at_each_byte, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_inside_a_blocked_write, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answers_are_coalesced, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pushed_in_steps, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pushed_with_length, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_push_is_bounded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_push_at_the_wrong_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_expect_continue, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_expect_without_an_answer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_expect_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_early_answer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_answer_beside_the_request, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_error_stops_the_request, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_uploads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_as_given, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_heads_are_compressed, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_head, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_small_body_in_one_write, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_body, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_across_windows, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_by_single_credits, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_initial_window_changes, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_shrinks_under_uploads, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_frame_size_setting, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_uploads_share, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_uploads_beside_each_other, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_few_bytes_a_write, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_writes_stop_at_each_byte, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_inside_a_blocked_write, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_are_coalesced, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_pushed_in_steps, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_pushed_with_length, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_push_is_bounded, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_push_at_the_wrong_time, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_expect_continue, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_expect_without_an_answer, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_expect_refused, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_early_answer, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_answer_beside_the_request, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_error_stops_the_request, set_up_open, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_uploads, set_up_open, tear_down),
     };
     return cmocka_run_group_tests(tests, make_pattern, drop_pattern);
 }

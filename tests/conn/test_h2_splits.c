@@ -12,30 +12,10 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "support/h2_rig.h"
+#include "h2_fixture.h"
 #include "support/prng.h"
-#include "support/shifted_clock.h"
 
 #define CALLS 3
-
-static int set_up(void **state)
-{
-    h2_rig *rig = malloc(sizeof *rig);
-    if (rig == NULL)
-        return -1;
-    shifted_clock_set(0);
-    shifted_clock_freeze();
-    h2_rig_init(rig, FAKE_PLAIN, 8192);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    h2_rig_finish(*state);
-    free(*state);
-    return 0;
-}
 
 /* A bit of everything that a peer may send; the third stream is left out by the GOAWAY. */
 static void write_conversation(hh_bytes *out)
@@ -73,7 +53,7 @@ static void begin(h2_rig *rig, size_t step)
     assert_int_equal(h2_rig_connect(rig, FAKE_PLAIN), HH_OK);
     rig->fake.write_step = step;
     for (unsigned i = 0; i < CALLS; i++) {
-        h2_rig_call *c = h2_rig_call_at(rig, i);
+        rig_call *c = h2_rig_call_at(rig, i);
         if (i == 0) {
             c->call.body_kind = HH_BODY_PUSHED;
             c->push = hh_slice_of("a body that is pushed");
@@ -153,8 +133,8 @@ static void test_splits_with_pauses(void **state)
         uint64_t random = seed;
         begin(rig, prng_below(&random, 3) * 7);
         for (unsigned i = 0; i < 2; i++) {
-            rig->calls[i]->acts[H2_RIG_HEAD] = H2_RIG_PAUSE;
-            rig->calls[i]->acts[H2_RIG_BODY] = H2_RIG_PAUSE;
+            rig->calls[i]->acts[RIG_HEAD] = RIG_PAUSE;
+            rig->calls[i]->acts[RIG_BODY] = RIG_PAUSE;
         }
         for (size_t at = 0; at < all.length;) {
             size_t left = all.length - at;
@@ -222,11 +202,11 @@ static void test_close_behind_every_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_split, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_every_piece_size, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_splits_with_pauses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cancel_behind_every_byte, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_close_behind_every_byte, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_split, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_piece_size, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_splits_with_pauses, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_behind_every_byte, set_up_frozen, tear_down),
+        cmocka_unit_test_setup_teardown(test_close_behind_every_byte, set_up_frozen, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  */
 #include "support/h2_frames.h"
 
+#include "support/body_sum.h"
+
 #define DATA_MAX 16384
 
 static void put_number(hh_bytes *out, uint32_t value, unsigned bytes)
@@ -172,19 +174,12 @@ char h2_pattern(uint64_t offset)
     return (char)(offset * 31 + offset / 251);
 }
 
-uint32_t h2_sum(uint32_t sum, const char *data, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        sum = (sum ^ (unsigned char)data[i]) * 16777619u;
-    return sum;
-}
-
 uint32_t h2_pattern_sum(uint64_t length)
 {
-    uint32_t sum = H2_SUM_START;
+    uint32_t sum = BODY_SUM_START;
     for (uint64_t i = 0; i < length; i++) {
         char c = h2_pattern(i);
-        sum = h2_sum(sum, &c, 1);
+        sum = body_sum(sum, &c, 1);
     }
     return sum;
 }

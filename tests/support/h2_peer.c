@@ -3,21 +3,14 @@
  */
 #include "support/h2_peer.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+
+#include "support/body_sum.h"
+#include "support/check.h"
 
 #define DEFAULT_WINDOW 65535
 #define DATA_SHOWN_BYTES 64
 #define NOT_NAMED UINT32_MAX
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 typedef struct frame {
     unsigned type;
@@ -27,34 +20,12 @@ typedef struct frame {
     size_t length;
 } frame;
 
-/* --- Text ------------------------------------------------------------------------------------- */
-
-static void add(h2_peer *peer, const char *data, size_t length)
-{
-    if (length >= H2_PEER_TEXT_BYTES - peer->text_length)
-        return;
-    memcpy(peer->text + peer->text_length, data, length);
-    peer->text_length += length;
-    peer->text[peer->text_length] = '\0';
-}
-
-static void print(h2_peer *peer, const char *format, ...) HH_PRINTF(2, 3);
-static void print(h2_peer *peer, const char *format, ...)
-{
-    char text[512];
-    va_list list;
-    va_start(list, format);
-    int length = vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    CHECK(length >= 0 && (size_t)length < sizeof text);
-    add(peer, text, (size_t)length);
-}
-
 void h2_peer_forget(h2_peer *peer)
 {
-    peer->text_length = 0;
-    peer->text[0] = '\0';
+    text_log_clear(&peer->written);
 }
+
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static uint32_t number(const unsigned char *data, unsigned bytes)
 {
@@ -83,6 +54,7 @@ static frame frame_of(const unsigned char *data)
 void h2_peer_init(h2_peer *peer)
 {
     memset(peer, 0, sizeof *peer);
+    text_log_init(&peer->written, peer->text, sizeof peer->text);
     CHECK(nghttp2_hd_inflate_new(&peer->inflater) == 0);
     peer->base_id = 1;
     peer->credit = peer->allowance = DEFAULT_WINDOW;
@@ -225,10 +197,8 @@ static void take_block(h2_peer *peer, const frame *f)
         data += used;
         length -= (size_t)used;
         if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
-            add(peer, " ", 1);
-            add(peer, (const char *)nv.name, nv.namelen);
-            add(peer, "=", 1);
-            add(peer, (const char *)nv.value, nv.valuelen);
+            text_log_add_field(&peer->written, (hh_slice){(const char *)nv.name, nv.namelen},
+                               (hh_slice){(const char *)nv.value, nv.valuelen});
         }
         if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0)
             break;
@@ -246,15 +216,15 @@ static void take_headers(h2_peer *peer, const frame *f)
     peer->last_id = f->stream;
     peer->open_count++;
     *seen = (h2_seen){.is_opened = true,
-                      .data_sum = H2_SUM_START,
+                      .data_sum = BODY_SUM_START,
                       .have_we_ended = seen->have_we_ended,
                       .credit = seen->credit,
                       .allowance = seen->allowance};
     seen->has_ended = (f->flags & H2_END_STREAM) != 0;
     close_if_over(peer, seen, true);
-    print(peer, "HEADERS %u%s", f->stream, seen->has_ended ? " end" : "");
+    text_log_print(&peer->written, "HEADERS %u%s", f->stream, seen->has_ended ? " end" : "");
     take_block(peer, f);
-    add(peer, ";", 1);
+    text_log_add(&peer->written, ";", 1);
 }
 
 static void take_data(h2_peer *peer, const frame *f)
@@ -270,15 +240,15 @@ static void take_data(h2_peer *peer, const frame *f)
     CHECK(f->length == 0 || peer->credit >= 0);
     CHECK(f->length == 0 || seen->credit + peer->now.window >= 0);
     seen->data_bytes += f->length;
-    seen->data_sum = h2_sum(seen->data_sum, (const char *)f->payload, f->length);
+    seen->data_sum = body_sum(seen->data_sum, (const char *)f->payload, f->length);
     seen->has_ended = is_last;
     close_if_over(peer, seen, was_open);
-    print(peer, "DATA %u %zu%s", f->stream, f->length, is_last ? " end" : "");
+    text_log_print(&peer->written, "DATA %u %zu%s", f->stream, f->length, is_last ? " end" : "");
     if (f->length > 0 && f->length <= DATA_SHOWN_BYTES) {
-        add(peer, " ", 1);
-        add(peer, (const char *)f->payload, f->length);
+        text_log_add(&peer->written, " ", 1);
+        text_log_add(&peer->written, (const char *)f->payload, f->length);
     }
-    add(peer, ";", 1);
+    text_log_add(&peer->written, ";", 1);
 }
 
 static void take_reset(h2_peer *peer, const frame *f)
@@ -293,7 +263,7 @@ static void take_reset(h2_peer *peer, const frame *f)
         seen->reset_code = number(f->payload, 4);
         close_if_over(peer, seen, was_open);
     }
-    print(peer, "RST_STREAM %u %u;", f->stream, number(f->payload, 4));
+    text_log_print(&peer->written, "RST_STREAM %u %u;", f->stream, number(f->payload, 4));
 }
 
 static void apply_settings(h2_peer *peer)
@@ -318,19 +288,19 @@ static void take_settings(h2_peer *peer, const frame *f)
         CHECK(f->length == 0);
         peer->acks++;
         apply_settings(peer);
-        print(peer, "SETTINGS ack;");
+        text_log_print(&peer->written, "SETTINGS ack;");
         return;
     }
-    print(peer, "SETTINGS");
+    text_log_print(&peer->written, "SETTINGS");
     for (size_t at = 0; at < f->length; at += 6) {
         uint32_t id = number(f->payload + at, 2), value = number(f->payload + at + 2, 4);
-        print(peer, " %u=%u", id, value);
+        text_log_print(&peer->written, " %u=%u", id, value);
         if (id == H2_INITIAL_WINDOW_SIZE)
             peer->client_window = value;
         if (id == H2_MAX_HEADER_LIST_SIZE)
             peer->client_header_list = value;
     }
-    add(peer, ";", 1);
+    text_log_add(&peer->written, ";", 1);
 }
 
 static void take_window_update(h2_peer *peer, const frame *f)
@@ -342,7 +312,7 @@ static void take_window_update(h2_peer *peer, const frame *f)
     int64_t *allowance = f->stream == 0 ? &peer->allowance : &seen->allowance;
     *allowance += increment;
     CHECK(*allowance + (f->stream == 0 ? 0 : (int64_t)peer->client_window) <= INT32_MAX);
-    print(peer, "WINDOW_UPDATE %u %u;", f->stream, increment);
+    text_log_print(&peer->written, "WINDOW_UPDATE %u %u;", f->stream, increment);
 }
 
 static void take_ping(h2_peer *peer, const frame *f)
@@ -355,7 +325,7 @@ static void take_ping(h2_peer *peer, const frame *f)
     } else {
         peer->pings++;
     }
-    print(peer, "PING%s;", (f->flags & H2_ACK) != 0 ? " ack" : "");
+    text_log_print(&peer->written, "PING%s;", (f->flags & H2_ACK) != 0 ? " ack" : "");
 }
 
 static void take_frame(h2_peer *peer, const frame *f)
@@ -386,7 +356,7 @@ static void take_frame(h2_peer *peer, const frame *f)
         CHECK(f->length >= 8 && f->stream == 0);
         peer->has_goaway = true;
         peer->goaway_code = number(f->payload + 4, 4);
-        print(peer, "GOAWAY %u %u;", id_at(f->payload), peer->goaway_code);
+        text_log_print(&peer->written, "GOAWAY %u %u;", id_at(f->payload), peer->goaway_code);
         break;
     default:
         CHECK(!"a frame of a kind that no client of ours sends");
@@ -403,7 +373,7 @@ void h2_peer_look(h2_peer *peer, const char *data, size_t length)
             return;
         peer->has_preface = true;
         peer->looked_at = preface;
-        print(peer, "preface;");
+        text_log_print(&peer->written, "preface;");
     }
     while (length - peer->looked_at >= H2_FRAME_HEADER_BYTES) {
         frame f = frame_of((const unsigned char *)data + peer->looked_at);

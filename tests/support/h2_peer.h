@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "support/h2_frames.h"
+#include "support/text_log.h"
 
 #define H2_PEER_STREAMS_MAX 4096
 #define H2_PEER_TEXT_BYTES 65536
@@ -28,7 +29,7 @@ typedef struct h2_seen {
     bool have_we_ended; /* by END_STREAM or RST_STREAM */
     uint32_t reset_code;
     uint64_t data_bytes; /* of DATA, without padding */
-    uint32_t data_sum;   /* h2_sum of it */
+    uint32_t data_sum;   /* body_sum of it */
     int64_t credit;      /* for the client, beyond the initial window: updates less DATA */
     int64_t allowance;   /* for us, beyond the client's initial window */
 } h2_seen;
@@ -68,8 +69,8 @@ typedef struct h2_peer {
     uint32_t own_have;
     uint32_t own_skip;
     h2_seen streams[H2_PEER_STREAMS_MAX];
-    char text[H2_PEER_TEXT_BYTES]; /* as much as fits; emptied by h2_peer_forget */
-    size_t text_length;
+    text_log written;
+    char text[H2_PEER_TEXT_BYTES]; /* emptied by h2_peer_forget */
 } h2_peer;
 
 void h2_peer_init(h2_peer *peer);

@@ -4,273 +4,49 @@
 #include "support/h2_rig.h"
 
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "support/check.h"
 
 #define RUNS_MAX 400000
 #define WAIT_MS 60000
 #define OUT_BYTES (1u << 20)
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+/* --- For the calls ---------------------------------------------------------------------------- */
 
-static h2_rig_call *call_of(hh_call *call)
+static void act(void *of, rig_act what, unsigned target)
 {
-    return HH_CONTAINER_OF(call, h2_rig_call, call);
-}
-
-/* --- The log ---------------------------------------------------------------------------------- */
-
-static void add(h2_rig_call *c, const char *data, size_t length)
-{
-    if (length >= H2_RIG_LOG_BYTES - c->log_length)
-        return;
-    memcpy(c->log + c->log_length, data, length);
-    c->log_length += length;
-    c->log[c->log_length] = '\0';
-}
-
-static void print(h2_rig_call *c, const char *format, ...) HH_PRINTF(2, 3);
-static void print(h2_rig_call *c, const char *format, ...)
-{
-    char text[1024];
-    va_list list;
-    va_start(list, format);
-    int length = vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    CHECK(length >= 0 && (size_t)length < sizeof text);
-    add(c, text, (size_t)length);
-}
-
-/* The body so far as one entry, in whatever pieces it came. */
-static void log_body(h2_rig_call *c)
-{
-    if (c->piece_bytes == 0)
-        return;
-    print(c, "body %llu ", (unsigned long long)c->piece_bytes);
-    if (c->piece_bytes <= H2_RIG_BODY_SHOWN)
-        add(c, c->piece, (size_t)c->piece_bytes);
-    else
-        print(c, "%08x", (unsigned)c->piece_sum);
-    add(c, ";", 1);
-    c->piece_bytes = 0;
-    c->piece_sum = H2_SUM_START;
-}
-
-static void log_fields(h2_rig_call *c, const hh_field_entry *entries, uint32_t count,
-                       const char *base)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        hh_slice name = hh__entry_name(&entries[i], base);
-        hh_slice value = hh__entry_value(&entries[i], base);
-        add(c, " ", 1);
-        add(c, name.data, name.length);
-        add(c, "=", 1);
-        add(c, value.data, value.length);
-    }
-}
-
-/* --- Acting inside reports -------------------------------------------------------------------- */
-
-static void act_on_target(h2_rig *rig, h2_rig_act act, unsigned target)
-{
-    switch (act) {
-    case H2_RIG_GO:
-    case H2_RIG_PAUSE:
+    h2_rig *rig = of;
+    switch (what) {
+    case RIG_GO:
+    case RIG_PAUSE:
         break;
-    case H2_RIG_CANCEL:
+    case RIG_CANCEL:
         h2_rig_cancel(rig, target);
         break;
-    case H2_RIG_CLOSE:
+    case RIG_CLOSE:
         h2_rig_close(rig, HH_CLOSE_ABORT);
         break;
-    case H2_RIG_START:
+    case RIG_START:
         if (rig->conn != NULL && rig->conn->capacity > 0 && !rig->calls[target]->is_active)
             h2_rig_start(rig, target);
         break;
-    case H2_RIG_RESUME:
+    case RIG_RESUME:
         h2_rig_resume(rig, target);
         break;
     }
 }
 
-static hh_flow act(h2_rig_call *c, h2_rig_report report)
+static void on_end(void *of, const rig_call *call)
 {
-    unsigned nth = ++c->counts[report];
-    h2_rig_act what = c->acts[report];
-    if (nth < c->act_from[report])
-        return HH_FLOW_GO;
-    if (what == H2_RIG_PAUSE)
-        return HH_FLOW_PAUSE;
-    if (what == H2_RIG_START)
-        c->acts[report] = H2_RIG_GO;
-    act_on_target(c->rig, what, c->target);
-    return HH_FLOW_GO;
-}
-
-static void touch_bytes(const char *data, size_t length)
-{
-    unsigned sum = 0;
-    for (size_t i = 0; i < length; i++)
-        sum += (unsigned char)data[i];
-    CHECK(sum <= length * 255);
-}
-
-static void check_head(const hh_head *head)
-{
-    char line[32];
-    int length = snprintf(line, sizeof line, "HTTP/2 %d", head->status);
-    CHECK(head->version == 20 && head->reason_length == 0);
-    CHECK(head->text.length >= (size_t)length + 4);
-    CHECK(memcmp(head->text.data, line, (size_t)length) == 0);
-    CHECK(memcmp(head->text.data + head->text.length - 4, "\r\n\r\n", 4) == 0);
-}
-
-static hh_flow take_head(h2_rig_call *c, h2_rig_report report, const hh_head *head)
-{
-    check_head(head);
-    log_body(c);
-    print(c, "%s %d", report == H2_RIG_HEAD ? "head" : "1xx", head->status);
-    log_fields(c, head->entries, head->entry_count, head->text.data);
-    add(c, ";", 1);
-    hh_field_entry first = {0};
-    if (head->entry_count > 0)
-        first = head->entries[0];
-    hh_flow flow = act(c, report);
-    touch_bytes(head->text.data, head->text.length);
-    if (head->entry_count > 0)
-        CHECK(memcmp(&first, &head->entries[0], sizeof first) == 0);
-    return flow;
-}
-
-/* --- A call's reports ------------------------------------------------------------------------- */
-
-static void on_information(hh_call *call, const hh_head *head)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(c->is_active && c->counts[H2_RIG_HEAD] == 0);
-    CHECK(head->status >= 100 && head->status < 200 && head->status != 101);
-    (void)take_head(c, H2_RIG_INFORMATION, head);
-}
-
-static hh_flow on_head(hh_call *call, const hh_head *head)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(c->is_active && c->counts[H2_RIG_HEAD] == 0 && head->status >= 200);
-    c->framing = head->framing;
-    c->content_length = head->content_length;
-    return take_head(c, H2_RIG_HEAD, head);
-}
-
-static hh_flow take_body(h2_rig_call *c, const char *data, size_t length)
-{
-    CHECK(c->is_active && c->counts[H2_RIG_HEAD] == 1 && length > 0);
-    for (size_t i = 0; i < length && c->piece_bytes + i < H2_RIG_BODY_SHOWN; i++)
-        c->piece[c->piece_bytes + i] = data[i];
-    c->piece_bytes += length;
-    c->body_bytes += length;
-    c->piece_sum = h2_sum(c->piece_sum, data, length);
-    c->body_sum = h2_sum(c->body_sum, data, length);
-    CHECK(c->call.body_bytes >= c->body_bytes);
-    return act(c, H2_RIG_BODY);
-}
-
-static hh_flow on_body(hh_call *call, hh_slice data, hh_buf *buf)
-{
-    h2_rig_call *c = call_of(call);
-    h2_rig *rig = c->rig;
-    CHECK(data.data >= buf->data && data.data + data.length <= buf->data + buf->capacity);
-    if (rig->holds_buffers && rig->held_count < H2_RIG_HELD_MAX)
-        rig->held[rig->held_count++] = hh_buf_ref(buf);
-    hh_flow flow = take_body(c, data.data, data.length);
-    touch_bytes(data.data, data.length);
-    return flow;
-}
-
-static size_t place(hh_call *call, uint64_t remaining, char **where)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(c->is_active && c->counts[H2_RIG_HEAD] == 1 && remaining > 0);
-    if (c->place_step == 0)
-        return 0;
-    *where = c->place;
-    return c->place_step;
-}
-
-static hh_flow on_placed(hh_call *call, size_t count)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(count <= c->place_step);
-    return take_body(c, c->place, count);
-}
-
-static void push_some(h2_rig_call *c)
-{
-    size_t left = c->push.length - c->push_offset;
-    size_t length = c->push_step != 0 && c->push_step < left ? c->push_step : left;
-    size_t accepted = 0;
-    hh_slice data = {c->push.data + c->push_offset, length};
-    c->push_status = hh__conn_push(c->rig->conn, &c->call, data,
-                                   length == left ? HH_PUSH_LAST : HH_PUSH_MORE, &accepted);
-    CHECK(accepted <= length);
-    c->push_offset += accepted;
-    CHECK(c->call.pushed_bytes == c->push_offset);
-}
-
-static void on_want_body(hh_call *call)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(c->is_active && call->body_kind == HH_BODY_PUSHED);
-    (void)act(c, H2_RIG_WANT);
-    if (c->is_active && c->push.data != NULL)
-        push_some(c);
-}
-
-static void end_call(h2_rig_call *c)
-{
-    h2_rig *rig = c->rig;
-    CHECK(c->is_active && c->ends == 0);
-    c->ends++;
-    c->is_active = false;
+    h2_rig *rig = of;
+    (void)call;
     rig->ends++;
-    log_body(c);
     /* The keeper knows first, unless the connection is coming to its end. */
     CHECK(rig->conn == NULL || rig->free_count >= rig->ends || rig->conn->capacity == 0);
     CHECK(rig->free_count <= rig->ends);
-}
-
-static void on_done(hh_call *call, const hh_fields *trailers, hh_slice trailer_text)
-{
-    h2_rig_call *c = call_of(call);
-    CHECK(c->counts[H2_RIG_HEAD] == 1);
-    end_call(c);
-    print(c, "done");
-    if (trailers != NULL)
-        log_fields(c, trailers->entries, trailers->count, trailer_text.data);
-    add(c, ";", 1);
-    (void)act(c, H2_RIG_DONE);
-    touch_bytes(trailer_text.data, trailer_text.length);
-}
-
-static void on_failed(hh_call *call, const hh_error *error)
-{
-    h2_rig_call *c = call_of(call);
-    end_call(c);
-    CHECK(error->code != HH_OK && error->message[0] != '\0');
-    CHECK(strchr(error->message, '\n') == NULL);
-    c->error = *error;
-    print(c, "failed %s %s %d: %s;", hh_status_name(error->code), hh_phase_name(error->phase),
-          (int)error->processed, error->message);
-    (void)act(c, H2_RIG_FAILED);
-    touch_bytes(error->message, sizeof error->message);
 }
 
 /* --- The keeper ------------------------------------------------------------------------------- */
@@ -308,17 +84,11 @@ static void look(h2_rig *rig)
     h2_peer_look(&rig->peer, rig->fake.out, rig->fake.out_length);
 }
 
-static void release_held(h2_rig *rig)
-{
-    while (rig->held_count > 0)
-        hh__buf_release(&rig->buffers, rig->held[--rig->held_count]);
-}
-
 static void drop_connection(h2_rig *rig)
 {
     h2_rig_close(rig, HH_CLOSE_ORDERLY);
     CHECK(hh__loop_run(rig->loop) == HH_OK);
-    release_held(rig);
+    rig_kept_release(&rig->kept, &rig->buffers);
     CHECK(rig->env.held_bytes == 0 && rig->buffers.in_use == 0);
     for (unsigned i = 0; i < H2_RIG_CALLS_MAX && rig->calls[i] != NULL; i++)
         CHECK(!rig->calls[i]->is_active);
@@ -372,6 +142,8 @@ void h2_rig_init(h2_rig *rig, fake_kind kind, uint32_t buffer_bytes)
     rig->env.buffers = &rig->buffers;
     rig->env.max_head_bytes = HH_HEAD_MAX_BYTES;
     rig->env.max_fields = HH_HEAD_MAX_FIELDS;
+    rig->home = (rig_home){
+        .rig = rig, .conn = &rig->conn, .kept = &rig->kept, .act = act, .on_end = on_end};
     CHECK(h2_rig_connect(rig, kind) == HH_OK);
 }
 
@@ -392,34 +164,22 @@ void h2_rig_finish(h2_rig *rig)
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 
-static const hh_call_ops call_ops = {
-    .on_information = on_information,
-    .on_head = on_head,
-    .on_body = on_body,
-    .place = place,
-    .on_placed = on_placed,
-    .on_want_body = on_want_body,
-    .on_done = on_done,
-    .on_failed = on_failed,
-};
-
-h2_rig_call *h2_rig_call_at(h2_rig *rig, unsigned i)
+rig_call *h2_rig_call_at(h2_rig *rig, unsigned i)
 {
     CHECK(i < H2_RIG_CALLS_MAX && (i == 0 || rig->calls[i - 1] != NULL));
     if (rig->calls[i] == NULL)
         rig->calls[i] = calloc(1, sizeof *rig->calls[i]);
-    h2_rig_call *c = rig->calls[i];
+    rig_call *c = rig->calls[i];
     CHECK(c != NULL && !c->is_active);
     hh__h2_request_destroy(c->request);
-    memset(c, 0, sizeof *c);
-    c->rig = rig;
+    rig_call_init(c, &rig->home);
+    rig_call_prepare(c, (hh_slice){NULL, 0});
     c->target = i;
-    c->call = (hh_call){.ops = &call_ops, .body_length = UINT64_MAX};
     h2_rig_set_head(c, "GET / HTTP/1.1\r\nHost: peer\r\n\r\n");
     return c;
 }
 
-void h2_rig_set_head(h2_rig_call *call, const char *head)
+void h2_rig_set_head(rig_call *call, const char *head)
 {
     hh__h2_request_destroy(call->request);
     call->call.head = hh_slice_of(head);
@@ -429,36 +189,29 @@ void h2_rig_set_head(h2_rig_call *call, const char *head)
 
 void h2_rig_start(h2_rig *rig, unsigned i)
 {
-    h2_rig_call *c = rig->calls[i];
-    CHECK(!c->is_active && rig->conn != NULL);
-    memset(c->counts, 0, sizeof c->counts);
-    c->ends = 0;
-    c->push_offset = 0;
-    c->body_bytes = c->piece_bytes = 0;
-    c->body_sum = c->piece_sum = H2_SUM_START;
-    c->log_length = 0;
-    c->log[0] = '\0';
-    c->is_active = true;
+    rig_call *c = rig->calls[i];
+    rig_call_begin(c);
     rig->starts++;
     unsigned told = rig->free_count + rig->spent_count;
     hh__conn_start(rig->conn, &c->call);
-    CHECK(c->log_length == 0 && c->ends == 0 && rig->free_count + rig->spent_count == told);
+    CHECK(c->log[0] == '\0' && c->ends == 0 && rig->free_count + rig->spent_count == told);
 }
 
-h2_rig_call *h2_rig_get(h2_rig *rig, unsigned i)
+rig_call *h2_rig_get(h2_rig *rig, unsigned i)
 {
-    h2_rig_call *c = h2_rig_call_at(rig, i);
+    rig_call *c = h2_rig_call_at(rig, i);
     h2_rig_start(rig, i);
     return c;
 }
 
-void h2_rig_begin(h2_rig *rig, unsigned count)
+rig_call *h2_rig_begin(h2_rig *rig, unsigned count)
 {
     h2_rig_open(rig, FAKE_PLAIN);
     for (unsigned i = 0; i < count; i++)
         h2_rig_get(rig, i);
     h2_rig_run(rig);
     h2_peer_forget(&rig->peer);
+    return rig->calls[0];
 }
 
 bool h2_rig_serves(h2_rig *rig)
@@ -468,7 +221,7 @@ bool h2_rig_serves(h2_rig *rig)
         i++;
     if (rig->conn == NULL || rig->conn->capacity == 0)
         return false;
-    h2_rig_call *c = h2_rig_get(rig, i);
+    rig_call *c = h2_rig_get(rig, i);
     c->is_probe = true;
     h2_rig_run(rig);
     h2_put_headers(&rig->say, (uint32_t)c->call.stream_id, H2_END_STREAM, ":status: 299");
@@ -476,37 +229,35 @@ bool h2_rig_serves(h2_rig *rig)
     return strcmp(c->log, "head 299;done;") == 0;
 }
 
-/* Its end without a report. */
-static void drop_call(h2_rig_call *c)
+static void drop_call(h2_rig *rig, unsigned i)
 {
-    c->is_active = false;
-    c->ends++;
-    c->rig->ends++;
+    rig_call_drop(rig->calls[i]);
+    rig->ends++;
 }
 
 void h2_rig_cancel(h2_rig *rig, unsigned i)
 {
-    h2_rig_call *c = rig->calls[i];
+    rig_call *c = rig->calls[i];
     if (rig->conn == NULL || !c->is_active)
         return;
     unsigned told = rig->free_count + rig->spent_count;
-    drop_call(c);
+    drop_call(rig, i);
     hh_conn *conn = rig->conn;
     bool is_ending = conn->capacity == 0;
-    size_t length = c->log_length;
+    size_t length = c->written.length;
     hh__conn_cancel(conn, &c->call);
     CHECK(is_ending || rig->free_count + rig->spent_count == told + 1);
-    CHECK(c->log_length == length);
+    CHECK(c->written.length == length);
 }
 
 void h2_rig_resume(h2_rig *rig, unsigned i)
 {
-    h2_rig_call *c = rig->calls[i];
+    rig_call *c = rig->calls[i];
     if (rig->conn == NULL || !c->is_active)
         return;
-    size_t length = c->log_length;
+    size_t length = c->written.length;
     hh__conn_resume(rig->conn, &c->call);
-    CHECK(c->log_length == length && c->is_active);
+    CHECK(c->written.length == length && c->is_active);
 }
 
 void h2_rig_close(h2_rig *rig, hh_close how)
@@ -517,7 +268,7 @@ void h2_rig_close(h2_rig *rig, hh_close how)
     rig->conn = NULL;
     for (unsigned i = 0; i < H2_RIG_CALLS_MAX && rig->calls[i] != NULL; i++)
         if (rig->calls[i]->is_active)
-            drop_call(rig->calls[i]);
+            drop_call(rig, i);
     hh__conn_close(conn, how);
 }
 
@@ -583,7 +334,7 @@ const char *h2_rig_wrote(h2_rig *rig)
 {
     static char text[H2_PEER_TEXT_BYTES];
     look(rig);
-    memcpy(text, rig->peer.text, rig->peer.text_length + 1);
+    memcpy(text, rig->peer.text, rig->peer.written.length + 1);
     h2_peer_forget(&rig->peer);
     return text;
 }

@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+#define SECOND_NS INT64_C(1000000000)
+#define HOUR_NS (3600 * SECOND_NS)
+
 /* The true time, moved by so much; negative: behind. 0 at first. */
 void shifted_clock_set(int64_t shift_ns);
 /* Stands still at the true time of the next look at it, until set. */
