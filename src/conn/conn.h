@@ -221,4 +221,24 @@ static inline void hh__conn_close(hh_conn *conn, hh_close how)
     conn->ops->close(conn, how);
 }
 
+/* --- for those who implement a protocol ------------------------------------------------------ */
+
+/* A new connection, of memory that is zeros; the ops, the protocol and the capacity are theirs. */
+void hh__conn_init(hh_conn *conn, hh_conn_env *env, const char *remote,
+                   const hh_keeper_ops *keeper_ops, void *keeper);
+
+/* What the connection keeps of a call, before it starts. */
+static inline void hh__call_begin(hh_call *call, int64_t now_ns)
+{
+    call->sent_bytes = call->pushed_bytes = call->received_bytes = call->body_bytes = 0;
+    call->stream_id = 0;
+    call->started_ns = now_ns;
+    call->sent_ns = call->first_byte_ns = 0;
+}
+
+/* What a call has waited for when its time is up. */
+typedef enum hh_delay { HH_DELAY_SENDING = 0, HH_DELAY_HEAD, HH_DELAY_BODY } hh_delay;
+void hh__conn_describe_delay(const hh_conn *conn, const hh_call *call, hh_delay delay,
+                             hh_error *error);
+
 #endif

@@ -8,8 +8,6 @@
 #include "conn/h1.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <string.h>
 
 #include "base/failure.h"
 #include "base/limits.h"
@@ -139,23 +137,20 @@ void hh__h1_touch(hh_h1 *h1)
     }
 }
 
+static hh_delay delay_of(const hh_h1 *h1)
+{
+    if (hh__h1_has_unsent(h1))
+        return HH_DELAY_SENDING;
+    return h1->receive == HH_H1_RECEIVE_HEAD ? HH_DELAY_HEAD : HH_DELAY_BODY;
+}
+
 static void fail_by_deadline(hh_h1 *h1)
 {
     hh_error error;
     if (h1->has_send_error && h1->call->received_bytes == 0)
         error = h1->work->failure; /* no answer came beside it: that is what happened */
-    else if (hh__h1_has_unsent(h1))
-        hh__fail(&error, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
-                 "%s took nothing for %" PRId64 " ms while the request was sent", h1->conn.remote,
-                 h1->call->write_timeout_ns / 1000000);
-    else if (h1->receive == HH_H1_RECEIVE_HEAD)
-        hh__fail(&error, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS,
-                 "%s sent nothing for %" PRId64 " ms before the response headers were complete",
-                 h1->conn.remote, h1->call->read_timeout_ns / 1000000);
     else
-        hh__fail(&error, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY,
-                 "%s sent nothing for %" PRId64 " ms after %" PRIu64 " body bytes", h1->conn.remote,
-                 h1->call->read_timeout_ns / 1000000, h1->call->body_bytes);
+        hh__conn_describe_delay(&h1->conn, h1->call, delay_of(h1), &error);
     hh__h1_fail(h1, &error);
 }
 
@@ -237,9 +232,7 @@ static void start(hh_conn *conn, hh_call *call)
 {
     hh_h1 *h1 = hh__h1_of(conn);
     assert(h1->call == NULL && h1->receive == HH_H1_RECEIVE_IDLE && !h1->is_spent);
-    call->sent_bytes = call->pushed_bytes = call->received_bytes = call->body_bytes = 0;
-    call->started_ns = hh__loop_now(conn->env->loop);
-    call->sent_ns = call->first_byte_ns = 0;
+    hh__call_begin(call, hh__loop_now(conn->env->loop));
     h1->call = call;
     h1->is_paused = h1->has_send_error = h1->was_written = h1->was_read_full = false;
     h1->later = 0;
@@ -444,16 +437,9 @@ hh_status hh__h1_create(hh_conn_env *env, hh_stream *stream, const char *remote,
     hh_h1 *h1 = hh__calloc(1, sizeof *h1);
     if (h1 == NULL)
         return HH_ERR_NO_MEMORY;
+    hh__conn_init(&h1->conn, env, remote, keeper_ops, keeper);
     h1->conn.ops = &h1_ops;
-    h1->conn.keeper_ops = keeper_ops;
-    h1->conn.keeper = keeper;
-    h1->conn.env = env;
     h1->conn.capacity = 1;
-    h1->conn.keep_alive_timeout_s = UINT32_MAX;
-    size_t length = strlen(remote);
-    if (length >= sizeof h1->conn.remote)
-        length = sizeof h1->conn.remote - 1;
-    memcpy(h1->conn.remote, remote, length);
     h1->stream = stream;
     h1->timer.on_due = on_timer;
     h1->task.run = on_task;

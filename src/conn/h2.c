@@ -484,10 +484,7 @@ static void start(hh_conn *conn, hh_call *call)
     hh_h2 *h2 = hh__h2_of(conn);
     assert(h2->state == HH_H2_OPEN && call->h2_request != NULL);
     bool was_idle = hh__h2_is_idle(h2);
-    call->sent_bytes = call->pushed_bytes = call->received_bytes = call->body_bytes = 0;
-    call->started_ns = hh__h2_now(h2);
-    call->sent_ns = call->first_byte_ns = 0;
-    call->stream_id = 0;
+    hh__call_begin(call, hh__h2_now(h2));
     hh_h2_stream *s = take_stream(conn->env);
     call->stream = s;
     if (s == NULL) {
@@ -646,16 +643,10 @@ hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,
     hh_h2 *h2 = hh__calloc(1, sizeof *h2);
     if (h2 == NULL)
         return HH_ERR_NO_MEMORY;
+    hh__conn_init(&h2->conn, env, remote, keeper_ops, keeper);
     h2->conn.ops = &h2_ops;
-    h2->conn.keeper_ops = keeper_ops;
-    h2->conn.keeper = keeper;
-    h2->conn.env = env;
     h2->conn.protocol = HH_PROTOCOL_HTTP2;
     h2->conn.capacity = h2->streams_max = HH_H2_STREAMS_ASSUMED;
-    h2->conn.keep_alive_timeout_s = UINT32_MAX;
-    size_t length = strlen(remote);
-    memcpy(h2->conn.remote, remote,
-           length < sizeof h2->conn.remote ? length : sizeof h2->conn.remote - 1);
     h2->stream = stream;
     h2->received_ns = hh__h2_now(h2);
     h2->timer.on_due = hh__h2_on_conn_timer;

@@ -4,8 +4,6 @@
  * Each stream has a lazy timer for the one deadline that its states call for; the connection has
  * one for idling and for asking a silent peer whether it lives.
  */
-#include <inttypes.h>
-
 #include "base/failure.h"
 #include "base/memory.h"
 #include "conn/h2_internal.h"
@@ -43,22 +41,11 @@ void hh__h2_touch(hh_h2_stream *s)
     }
 }
 
-static void describe_delay(const hh_h2_stream *s, hh_error *error)
+static hh_delay delay_of(const hh_h2_stream *s)
 {
-    const char *remote = s->h2->conn.remote;
-    const hh_call *call = s->call;
     if (hh__h2_has_unsent(s))
-        hh__fail(error, HH_ERR_TIMEOUT_WRITE, HH_PHASE_SEND,
-                 "%s took nothing for %" PRId64 " ms while the request was sent", remote,
-                 call->write_timeout_ns / 1000000);
-    else if (s->receive == HH_H2_RECEIVE_HEAD)
-        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_HEADERS,
-                 "%s sent nothing for %" PRId64 " ms before the response headers were complete",
-                 remote, call->read_timeout_ns / 1000000);
-    else
-        hh__fail(error, HH_ERR_TIMEOUT_READ, HH_PHASE_BODY,
-                 "%s sent nothing for %" PRId64 " ms after %" PRIu64 " body bytes", remote,
-                 call->read_timeout_ns / 1000000, call->body_bytes);
+        return HH_DELAY_SENDING;
+    return s->receive == HH_H2_RECEIVE_HEAD ? HH_DELAY_HEAD : HH_DELAY_BODY;
 }
 
 void hh__h2_on_stream_timer(hh_timer *timer)
@@ -72,14 +59,15 @@ void hh__h2_on_stream_timer(hh_timer *timer)
         hh__h2_settle(h2);
         return;
     }
-    hh_error error;
-    describe_delay(s, &error);
+    hh_delay delay = delay_of(s);
     int64_t limit =
-        error.code == HH_ERR_TIMEOUT_READ ? s->call->read_timeout_ns : s->call->write_timeout_ns;
+        delay == HH_DELAY_SENDING ? s->call->write_timeout_ns : s->call->read_timeout_ns;
     /* The whole connection may be dead: the next call, which may be made in the report, had better
      * not find out the same way. */
     if (hh__h2_now(h2) - h2->received_ns >= limit)
         hh__h2_drain(h2);
+    hh_error error;
+    hh__conn_describe_delay(&h2->conn, s->call, delay, &error);
     hh__h2_fail(s, &error, NGHTTP2_CANCEL);
     hh__h2_settle(h2);
 }
