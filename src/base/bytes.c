@@ -36,7 +36,7 @@ void hh__bytes_clear(hh_bytes *bytes)
         bytes->data[0] = '\0';
 }
 
-static hh_status grow(hh_bytes *bytes, size_t needed)
+static hh_status reallocate(hh_bytes *bytes, size_t needed)
 {
     size_t capacity = bytes->capacity != 0 ? bytes->capacity : FIRST_CAPACITY;
     while (capacity < needed)
@@ -52,7 +52,7 @@ static hh_status grow(hh_bytes *bytes, size_t needed)
     return HH_OK;
 }
 
-char *hh__bytes_reserve(hh_bytes *bytes, size_t more)
+char *hh__bytes_grow(hh_bytes *bytes, size_t more)
 {
     if (bytes->status != HH_OK)
         return NULL;
@@ -67,7 +67,7 @@ char *hh__bytes_reserve(hh_bytes *bytes, size_t more)
     }
     size_t needed = bytes->length + more + 1;
     if (needed > bytes->capacity) {
-        bytes->status = grow(bytes, needed);
+        bytes->status = reallocate(bytes, needed);
         if (bytes->status != HH_OK)
             return NULL;
     }

@@ -23,8 +23,16 @@ void hh__bytes_init(hh_bytes *bytes, size_t limit);
 void hh__bytes_finish(hh_bytes *bytes);
 /* Empties it, keeps the memory, clears the status. */
 void hh__bytes_clear(hh_bytes *bytes);
+/* The same as hh__bytes_reserve, which comes here for what doesn't fit. */
+char *hh__bytes_grow(hh_bytes *bytes, size_t more);
 /* Room for `more` bytes behind length; NULL on failure. The caller adds to length what it wrote. */
-char *hh__bytes_reserve(hh_bytes *bytes, size_t more);
+static inline char *hh__bytes_reserve(hh_bytes *bytes, size_t more)
+{
+    if (bytes->status == HH_OK && more < bytes->capacity - bytes->length &&
+        more <= bytes->limit - bytes->length)
+        return bytes->data + bytes->length;
+    return hh__bytes_grow(bytes, more);
+}
 void hh__bytes_append(hh_bytes *bytes, const void *data, size_t length);
 void hh__bytes_append_slice(hh_bytes *bytes, hh_slice slice);
 void hh__bytes_append_text(hh_bytes *bytes, const char *text);

@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/failure.h"
 #include "base/limits.h"
+#include "client/wire.h"
 #include "codec/fields.h"
 #include "net/address.h"
 
@@ -287,6 +288,8 @@ hh_status hh__settings_init(hh_settings *settings, const hh_client_options *opti
         status = copy_overrides(settings, &known, error);
     if (status == HH_OK)
         status = make_tls(settings, &known.tls, error);
+    if (status == HH_OK)
+        status = hh__wire_prepare(settings);
     if (status != HH_OK) {
         if (status == HH_ERR_NO_MEMORY)
             hh__fail(error, status, HH_PHASE_NONE, "no memory for the client's options");

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "conn/conn.h"
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "policy/pool_plan.h"
@@ -20,6 +21,8 @@ typedef struct hh_settings {
     hh_slice user_agent; /* empty: send none */
     hh_field *headers;
     size_t header_count;
+    hh_slice usual_fields; /* see hh__wire_prepare; empty: written anew for each request */
+    hh_reuse usual_reuse;
     hh_timeouts timeouts;         /* milliseconds; HH_TIMEOUT_NONE where there is no bound */
     hh_protocols protocols;       /* over TLS, where ALPN chooses (RFC 7301) */
     hh_protocols plain_protocols; /* one of them: nothing chooses there (RFC 9113 §3.3) */

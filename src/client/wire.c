@@ -14,6 +14,10 @@
 #include "codec/h1_writer.h"
 #include "codec/url.h"
 
+/* Room for nearly every head and key: taken at once, not bit by bit. */
+#define USUAL_BYTES 768
+#define KEY_MAX_BYTES (4 * HH_URL_MAX_BYTES)
+
 typedef struct render {
     const hh_request *request;
     const hh_settings *settings;
@@ -154,15 +158,41 @@ static hh_decoding effective_decoding(const render *r)
                                                        : r->settings->decoding;
 }
 
-static void render_head(render *r)
+static void write_fields(render *r)
 {
-    r->status = hh__h1_write_request_line(&r->out, r->plan->method, hh__url_target(r->plan->url));
-    write_host(r);
     write_callers_fields(r);
     write_default(r, "User-Agent", r->settings->user_agent);
     write_default(r, "Accept", hh_slice_of("*/*"));
     if (effective_decoding(r) == HH_DECODING_AUTO)
         write_default(r, "Accept-Encoding", hh_slice_of(hh__decoder_accept_encoding()));
+}
+
+/* Whether the request has those fields that any other of its client has. */
+static bool is_usual(const render *r)
+{
+    const hh_request *request = r->request;
+    return r->settings->usual_fields.length != 0 && request->field_count == 0 &&
+           request->priority.data == NULL && r->plan->redirect.kind == HH_REDIRECT_NONE &&
+           r->plan->expect == HH_WIRE_EXPECT_KEEP && effective_decoding(r) == r->settings->decoding;
+}
+
+static void write_usual_fields(render *r)
+{
+    hh__bytes_append_slice(&r->out, r->settings->usual_fields);
+    if (r->status == HH_OK)
+        r->status = r->out.status;
+    if (r->settings->usual_reuse == HH_REUSE_REFUSED)
+        r->reuse = HH_REUSE_REFUSED;
+}
+
+static void render_head(render *r)
+{
+    r->status = hh__h1_write_request_line(&r->out, r->plan->method, hh__url_target(r->plan->url));
+    write_host(r);
+    if (is_usual(r))
+        write_usual_fields(r);
+    else
+        write_fields(r);
     write_framing(r);
     if (effective_expect(r) == HH_EXPECT_CONTINUE &&
         find_field(r->request, hh_slice_of("expect")) == NULL)
@@ -171,11 +201,11 @@ static void render_head(render *r)
         r->status = hh__h1_write_end(&r->out);
 }
 
-/* One block: struct, method, head, key. */
-static hh_status assemble(const render *r, hh_slice key, hh_wire **out)
+/* One block: struct, method, head, key. The two last stand in r->out, one behind the other. */
+static hh_status assemble(const render *r, size_t head_length, hh_wire **out)
 {
     hh_slice method = r->plan->method;
-    hh_wire *wire = hh__calloc(1, sizeof *wire + method.length + r->out.length + key.length);
+    hh_wire *wire = hh__calloc(1, sizeof *wire + method.length + r->out.length);
     if (wire == NULL)
         return HH_ERR_NO_MEMORY;
     char *text = (char *)(wire + 1);
@@ -184,10 +214,8 @@ static hh_status assemble(const render *r, hh_slice key, hh_wire **out)
     wire->method = (hh_slice){text, method.length};
     text += method.length;
     memcpy(text, r->out.data, r->out.length);
-    wire->head = (hh_slice){text, r->out.length};
-    text += r->out.length;
-    memcpy(text, key.data, key.length);
-    wire->key = (hh_slice){text, key.length};
+    wire->head = (hh_slice){text, head_length};
+    wire->key = (hh_slice){text + head_length, r->out.length - head_length};
     wire->url = hh__url_ref(r->plan->url);
     wire->kind = hh__slice_is(method, "HEAD") ? HH_REQUEST_HEAD : HH_REQUEST_OTHER;
     wire->body_kind = r->plan->redirect.body == HH_BODY_KEEP ? r->request->body_kind : HH_BODY_NONE;
@@ -201,18 +229,35 @@ hh_status hh__wire_create(const hh_request *request, const hh_settings *settings
                           const hh_wire_plan *plan, hh_wire **out)
 {
     render r = {.request = request, .settings = settings, .plan = plan};
-    hh_bytes key;
     hh__bytes_init(&r.out, HH_REQUEST_HEAD_MAX_BYTES + HH_URL_MAX_BYTES);
-    hh__bytes_init(&key, 4 * HH_URL_MAX_BYTES);
+    (void)hh__bytes_reserve(&r.out, USUAL_BYTES);
     render_head(&r);
-    hh__pool_key_append(&key, settings, plan->url, request->questions);
+    size_t head_length = r.out.length;
+    r.out.limit += KEY_MAX_BYTES;
+    hh__pool_key_append(&r.out, settings, plan->url, request->questions);
     if (r.status == HH_OK)
-        r.status = key.status;
+        r.status = r.out.status;
     if (r.status == HH_OK)
-        r.status = assemble(&r, hh__bytes_slice(&key), out);
+        r.status = assemble(&r, head_length, out);
     hh__bytes_finish(&r.out);
-    hh__bytes_finish(&key);
     return r.status;
+}
+
+hh_status hh__wire_prepare(hh_settings *settings)
+{
+    const hh_request bare = {.field_count = 0};
+    const hh_wire_plan plan = {.url = NULL};
+    render r = {.request = &bare, .settings = settings, .plan = &plan};
+    hh__bytes_init(&r.out, HH_REQUEST_HEAD_MAX_BYTES);
+    write_fields(&r);
+    if (r.status == HH_OK && r.out.length != 0) {
+        settings->usual_fields = hh__arena_copy(&settings->arena, hh__bytes_slice(&r.out));
+        settings->usual_reuse = r.reuse;
+        if (settings->usual_fields.data == NULL)
+            r.status = HH_ERR_NO_MEMORY;
+    }
+    hh__bytes_finish(&r.out);
+    return r.status == HH_ERR_NO_MEMORY ? r.status : HH_OK;
 }
 
 hh_status hh__wire_prepare_h2(hh_wire *wire)

@@ -37,6 +37,10 @@ typedef struct hh_wire_plan {
     hh_wire_expect expect;
 } hh_wire_plan;
 
+/* Renders what stands behind Host in every request that has no fields of its own, once for the
+ * client: settings->usual_fields. They stay empty where they can't be sent; each request says so
+ * then. HH_ERR_NO_MEMORY. */
+HH_WARN_UNUSED hh_status hh__wire_prepare(hh_settings *settings);
 /* HH_ERR_NO_MEMORY, HH_ERR_LIMIT (head over HH_REQUEST_HEAD_MAX_BYTES), HH_ERR_INVALID_ARGUMENT.
  * Takes shares of its own of whatever it needs. */
 HH_WARN_UNUSED hh_status hh__wire_create(const hh_request *request, const hh_settings *settings,

@@ -1,6 +1,6 @@
 /*
- * What one request and its answer look like to the caller: framings, deliveries, events, heads on
- * the wire. Everything through the public API.
+ * What one request and its answer look like to the caller: framings, deliveries, events. Everything
+ * through the public API.
  */
 #include "whole.h"
 
@@ -480,89 +480,6 @@ static void test_framing_in_default_headers_is_refused(void **state)
     }
 }
 
-static char *head_of(const hh_client_options *options, void (*prepare)(hh_request *request))
-{
-    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO)));
-    hh_client *client = whole_client(options);
-    hh_request *request = whole_request(client, NULL, peer_url(server, "/p"));
-    if (prepare != NULL)
-        prepare(request);
-    answer got = {.id = 0};
-    whole_submit(client, request, &got);
-    whole_drain(client);
-    assert_answered(&got, 200, "hello");
-    answer_clear(&got);
-    hh_request_destroy(request);
-    hh_client_destroy(client);
-    char *seen = peer_received(server, 0);
-    peer_stop(server);
-    return seen;
-}
-
-static void override_defaults(hh_request *request)
-{
-    assert_int_equal(hh_request_set_header(request, "host", "other.example"), HH_OK);
-    assert_int_equal(hh_request_set_header(request, "user-agent", "mine"), HH_OK);
-    assert_int_equal(hh_request_remove_header(request, "Accept"), HH_OK);
-    assert_int_equal(hh_request_remove_header(request, "x-default"), HH_OK);
-    assert_int_equal(hh_request_set_header(request, "X-Second", "own"), HH_OK);
-    assert_int_equal(hh_request_add_header(request, hh_slice_of("X-Many"), hh_slice_of(" 1 ")),
-                     HH_OK);
-    assert_int_equal(hh_request_add_header(request, hh_slice_of("X-Many"), hh_slice_of("2")),
-                     HH_OK);
-    assert_int_equal(hh_request_set_decoding(request, HH_DECODING_NONE), HH_OK);
-}
-
-static void remove_host(hh_request *request)
-{
-    assert_int_equal(hh_request_remove_header(request, "Host"), HH_OK);
-    assert_int_equal(hh_request_remove_header(request, "Accept-Encoding"), HH_OK);
-}
-
-static void test_default_headers(void **state)
-{
-    (void)state;
-    hh_field fields[] = {{hh_slice_of("X-Default"), hh_slice_of(" d ")},
-                         {hh_slice_of("X-Second"), hh_slice_of("s")},
-                         {hh_slice_of("Accept"), hh_slice_of("text/html")}};
-    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
-    options.headers = fields;
-    options.header_count = 3;
-
-    char *seen = head_of(NULL, NULL);
-    assert_contains(seen, "GET /p HTTP/1.1\r\nHost: 127.0.0.1:");
-    assert_contains(seen, "\r\nUser-Agent: hyperhttp/");
-    assert_contains(seen, "\r\nAccept: */*\r\n");
-    assert_contains(seen, "\r\nAccept-Encoding: ");
-    assert_lacks(seen, "Connection:");
-    free(seen);
-
-    seen = head_of(&options, NULL);
-    assert_contains(seen, "\r\nX-Default: d\r\n");
-    assert_contains(seen, "\r\nAccept: text/html\r\n");
-    assert_lacks(seen, "*/*");
-    free(seen);
-
-    seen = head_of(&options, override_defaults);
-    assert_contains(seen, "Host: other.example\r\n");
-    assert_int_equal(count_of(seen, "ost: "), 1);
-    assert_contains(seen, "user-agent: mine\r\n");
-    assert_lacks(seen, "hyperhttp");
-    assert_lacks(seen, "Accept");
-    assert_lacks(seen, "X-Default");
-    assert_contains(seen, "X-Second: own\r\n");
-    assert_int_equal(count_of(seen, "X-Second"), 1);
-    assert_contains(seen, "X-Many: 1\r\nX-Many: 2\r\n");
-    free(seen);
-
-    options.user_agent = "";
-    seen = head_of(&options, remove_host);
-    assert_contains(seen, "Host: 127.0.0.1:");
-    assert_lacks(seen, "User-Agent");
-    assert_lacks(seen, "Accept-Encoding");
-    free(seen);
-}
-
 static void test_base_url(void **state)
 {
     (void)state;
@@ -841,7 +758,6 @@ int main(void)
         cmocka_unit_test(test_fixed_at_first_submit),
         cmocka_unit_test(test_injection_is_refused),
         cmocka_unit_test(test_framing_in_default_headers_is_refused),
-        cmocka_unit_test(test_default_headers),
         cmocka_unit_test(test_base_url),
         cmocka_unit_test(test_url_credentials),
         cmocka_unit_test(test_other_transports),
