@@ -38,11 +38,14 @@ HH_API HH_WARN_UNUSED hh_status hh_channel_add(hh_channel *channel, hh_request *
 
 /* Waits for the next event, to be given back by hh_event_release. Whichever way an exchange ends,
  * one DONE or ERROR comes last for it. Credit works as ever: BODY events that are kept hold
- * up the connection in the end. HH_INTERRUPTED: a signal cut the wait short, the exchange goes on,
- * call again (while another thread drives, only if the handler was installed without SA_RESTART).
- * HH_ERR_STATE: the last event of every exchange is out already. HH_ERR_CLIENT_CLOSED: in a child
- * after fork. HH_ERR_SYSTEM. On failure *out is NULL. */
-HH_API HH_WARN_UNUSED hh_status hh_channel_next(hh_channel *channel, const hh_event **out);
+ * up the connection in the end. After about `timeout_ms` without one (negative: no bound) it is
+ * HH_OK with *out NULL. HH_INTERRUPTED: a signal cut the wait short, the exchange goes on, call
+ * again. A signal that comes just before the wait begins, or while another thread drives and the
+ * handler was installed with SA_RESTART, cuts nothing short: who looks at flags that handlers set
+ * gives a bound. HH_ERR_STATE: the last event of every exchange is out already.
+ * HH_ERR_CLIENT_CLOSED: in a child after fork. HH_ERR_SYSTEM. On failure *out is NULL. */
+HH_API HH_WARN_UNUSED hh_status hh_channel_next(hh_channel *channel, int timeout_ms,
+                                                const hh_event **out);
 
 /* The first exchange's id, 0 while there is none: for hh_answer, hh_body_push, hh_set_sink and
  * hh_cancel, which may come from other threads too. */

@@ -12,6 +12,10 @@
 #include "response.h"
 #include "sink.h"
 
+/* A signal just before the wait, or while another thread drives, cuts nothing short: it is seen
+ * after so long. */
+enum { LOOK_FOR_SIGNALS_MS = 500 };
+
 const hh_event *hhpy_channel_wait(hhpy_state *state, hh_channel *channel)
 {
     const hh_event *event;
@@ -20,11 +24,11 @@ const hh_event *hhpy_channel_wait(hhpy_state *state, hh_channel *channel)
         if (PyErr_CheckSignals() < 0) /* one that came while nothing waited interrupts no wait */
             return NULL;
         Py_BEGIN_ALLOW_THREADS;
-        status = hh_channel_next(channel, &event);
+        status = hh_channel_next(channel, LOOK_FOR_SIGNALS_MS, &event);
         Py_END_ALLOW_THREADS;
-        if (status == HH_OK)
+        if (event != NULL)
             return event;
-        if (status != HH_INTERRUPTED) {
+        if (status != HH_OK && status != HH_INTERRUPTED) {
             hhpy_status_raise(state, status, "wait for the answer");
             return NULL;
         }

@@ -101,7 +101,7 @@ static hh_status exchange_mail(hh_client *client, hh_mailbox *mailbox, hh_reques
     for (size_t i = 0; i < count; i++)
         post(client, mailbox, requests[i], i);
     mailbox->sleeper.is_served = mailbox->pending == 0;
-    status = hh__sleeper_wait(client, &mailbox->sleeper);
+    status = hh__sleeper_wait(client, &mailbox->sleeper, -1);
     if (status != HH_OK)
         cancel_mail(client, mailbox);
     pthread_mutex_unlock(&client->mutex);

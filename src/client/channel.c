@@ -151,7 +151,8 @@ static hh_event_node *pull(hh_channel *channel)
     return node;
 }
 
-static hh_status next(hh_channel *channel, hh_event_node **node)
+/* What was served may be true no more when it is pulled: then the wait begins anew. */
+static hh_status next(hh_channel *channel, int timeout_ms, hh_event_node **node)
 {
     hh_status status = HH_OK;
     while (status == HH_OK) {
@@ -160,12 +161,14 @@ static hh_status next(hh_channel *channel, hh_event_node **node)
         *node = pull(channel);
         if (*node != NULL)
             return HH_OK;
-        status = hh__sleeper_wait(channel->client, &channel->sleeper);
+        status = hh__sleeper_wait(channel->client, &channel->sleeper, timeout_ms);
+        if (!channel->sleeper.is_served)
+            return status; /* time is up, or it went wrong */
     }
     return status;
 }
 
-hh_status hh_channel_next(hh_channel *channel, const hh_event **out)
+hh_status hh_channel_next(hh_channel *channel, int timeout_ms, const hh_event **out)
 {
     hh_event_node *node = NULL;
     if (channel == NULL || out == NULL)
@@ -173,7 +176,7 @@ hh_status hh_channel_next(hh_channel *channel, const hh_event **out)
     *out = NULL;
     if (channel->client == NULL || !hh__client_lock(channel->client))
         return HH_ERR_CLIENT_CLOSED;
-    hh_status status = next(channel, &node);
+    hh_status status = next(channel, timeout_ms, &node);
     pthread_mutex_unlock(&channel->client->mutex);
     if (node != NULL)
         *out = &node->event;

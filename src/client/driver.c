@@ -51,22 +51,43 @@ static void hand_over(hh_client *client)
     wake(client, client->driver);
 }
 
-/* Sleeps for HH_DRIVER_NAP_MS at most. */
-static hh_status nap(hh_sleeper *sleeper)
+/* Until when a wait goes on, by the loop's clock; 0: no bound. */
+static int64_t deadline_of(const hh_client *client, int timeout_ms)
+{
+    return timeout_ms < 0 ? 0 : hh__loop_now(client->loop) + (int64_t)timeout_ms * 1000000;
+}
+
+static int left_ms(const hh_client *client, int64_t until_ns)
+{
+    int64_t left_ns = until_ns - hh__loop_now(client->loop);
+    if (until_ns == 0)
+        return -1;
+    return left_ns <= 0 ? 0 : (int)((left_ns + 999999) / 1000000);
+}
+
+/* Sleeps until it is woken, or for `timeout_ms` (negative: no bound). */
+static hh_status sleep_on_semaphore(hh_sleeper *sleeper, int timeout_ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += HH_DRIVER_NAP_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
+    int failed;
+    if (timeout_ms < 0) {
+        failed = sem_wait(&sleeper->wake);
+    } else {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += timeout_ms / 1000;
+        until.tv_nsec += timeout_ms % 1000 * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_nsec -= 1000000000L;
+            until.tv_sec++;
+        }
+        failed = sem_timedwait(&sleeper->wake, &until);
     }
-    return sem_timedwait(&sleeper->wake, &until) != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
+    return failed != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
 }
 
 /* Waits until the loop may have something to do. While events lie there for others to pull, the
  * descriptor is kept readable, for somebody may sleep on it; so the driver can't. */
-static hh_status wait_as_driver(hh_client *client, hh_sleeper *sleeper)
+static hh_status wait_as_driver(hh_client *client, hh_sleeper *sleeper, int timeout_ms)
 {
     hh_status status;
     bool has_events = client->events.queued > 0;
@@ -74,53 +95,65 @@ static hh_status wait_as_driver(hh_client *client, hh_sleeper *sleeper)
         hh__loop_wake(client->loop);
     sleeper->sleep = has_events ? HH_SLEEP_ON_SEMAPHORE : HH_SLEEP_ON_LOOP;
     pthread_mutex_unlock(&client->mutex);
-    status = has_events ? nap(sleeper) : hh__loop_wait(client->loop, -1);
+    status = has_events ? sleep_on_semaphore(sleeper, HH_DRIVER_NAP_MS)
+                        : hh__loop_wait(client->loop, timeout_ms);
     pthread_mutex_lock(&client->mutex);
     sleeper->sleep = HH_SLEEP_NONE;
     return status;
 }
 
-/* Drives the loop until the sleeper is served. The lock is held before and after. */
-static hh_status drive(hh_client *client, hh_sleeper *sleeper)
+/* Drives the loop until the sleeper is served or time is up. The lock is held before and after. */
+static hh_status drive(hh_client *client, hh_sleeper *sleeper, int64_t until_ns)
 {
     hh_status status = HH_OK;
     while (!sleeper->is_served && status == HH_OK) {
-        status = wait_as_driver(client, sleeper);
+        status = wait_as_driver(client, sleeper, left_ms(client, until_ns));
         if (sleeper->is_served)
             break;
         if (status == HH_OK)
             status = hh__client_run(client);
+        if (left_ms(client, until_ns) == 0)
+            break;
     }
     if (client->events.queued > 0)
         hh__loop_wake(client->loop);
     return sleeper->is_served ? HH_OK : status;
 }
 
-/* Sleeps until the sleeper is served or its thread has become the driver. */
-static hh_status sleep_on(hh_client *client, hh_sleeper *sleeper)
+/* Sleeps until the sleeper is served, its thread has become the driver, or time is up. The driver's
+ * runs keep the loop's clock, but need not come in time: so it is read here. */
+static hh_status sleep_on(hh_client *client, hh_sleeper *sleeper, int64_t until_ns)
 {
     hh_status status = HH_OK;
     hh__list_push_back(&client->blocked, &sleeper->link);
     while (!sleeper->is_served && client->driver != sleeper && status == HH_OK) {
+        int timeout_ms = left_ms(client, until_ns);
+        if (timeout_ms == 0)
+            break;
         sleeper->sleep = HH_SLEEP_ON_SEMAPHORE;
         pthread_mutex_unlock(&client->mutex);
-        if (sem_wait(&sleeper->wake) != 0 && errno == EINTR)
-            status = HH_INTERRUPTED;
+        status = sleep_on_semaphore(sleeper, timeout_ms);
         pthread_mutex_lock(&client->mutex);
         sleeper->sleep = HH_SLEEP_NONE;
+        if (until_ns != 0)
+            hh__loop_refresh(client->loop);
     }
     hh__list_remove(&sleeper->link);
     return sleeper->is_served ? HH_OK : status;
 }
 
-hh_status hh__sleeper_wait(hh_client *client, hh_sleeper *sleeper)
+hh_status hh__sleeper_wait(hh_client *client, hh_sleeper *sleeper, int timeout_ms)
 {
     hh_status status = HH_OK;
-    while (!sleeper->is_served && status == HH_OK) {
+    int64_t until_ns = deadline_of(client, timeout_ms);
+    do {
+        if (sleeper->is_served)
+            break;
         if (client->driver == NULL)
             client->driver = sleeper;
-        status = client->driver == sleeper ? drive(client, sleeper) : sleep_on(client, sleeper);
-    }
+        status = client->driver == sleeper ? drive(client, sleeper, until_ns)
+                                           : sleep_on(client, sleeper, until_ns);
+    } while (status == HH_OK && left_ms(client, until_ns) != 0);
     if (client->driver == sleeper)
         hand_over(client);
     return status;

@@ -31,8 +31,8 @@ HH_WARN_UNUSED hh_status hh__sleeper_init(hh_sleeper *sleeper);
 void hh__sleeper_finish(hh_sleeper *sleeper);
 /* What it waits for is there: wakes its thread if that sleeps. */
 void hh__sleeper_serve(hh_client *client, hh_sleeper *sleeper);
-/* Waits until it is served, driving for all if nobody else does. Lets the lock go meanwhile.
- * HH_INTERRUPTED, HH_ERR_SYSTEM. */
-HH_WARN_UNUSED hh_status hh__sleeper_wait(hh_client *client, hh_sleeper *sleeper);
+/* Waits until it is served, or for about `timeout_ms` (negative: no bound), driving for all if
+ * nobody else does. Lets the lock go meanwhile. HH_OK either way, HH_INTERRUPTED, HH_ERR_SYSTEM. */
+HH_WARN_UNUSED hh_status hh__sleeper_wait(hh_client *client, hh_sleeper *sleeper, int timeout_ms);
 
 #endif

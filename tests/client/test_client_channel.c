@@ -55,7 +55,7 @@ static hh_channel *open_get(hh_client *client, const char *url)
 static const hh_event *next_of(hh_channel *channel, hh_event_type type)
 {
     const hh_event *event = NULL;
-    assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+    assert_int_equal(hh_channel_next(channel, -1, &event), HH_OK);
     assert_non_null(event);
     assert_int_equal(event->type, type);
     assert_true(event->id == hh_channel_id(channel));
@@ -71,7 +71,7 @@ static void pass_by(hh_client *client, hh_channel *channel, hh_event_type type)
 static void assert_over(hh_channel *channel)
 {
     const hh_event *event = (const hh_event *)channel;
-    assert_int_equal(hh_channel_next(channel, &event), HH_ERR_STATE);
+    assert_int_equal(hh_channel_next(channel, -1, &event), HH_ERR_STATE);
     assert_null(event);
 }
 
@@ -130,11 +130,11 @@ static void test_refused(void **state)
     assert_contains(error.message, "closed");
     assert_null(channel);
     const hh_event *event;
-    assert_int_equal(hh_channel_next(NULL, &event), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(hh_channel_next(NULL, -1, &event), HH_ERR_INVALID_ARGUMENT);
     hh_request_destroy(request);
     /* A failure at once is an event like any other. */
     channel = open_get(client, "http://[::1]:1/");
-    assert_int_equal(hh_channel_next(channel, NULL), HH_ERR_INVALID_ARGUMENT);
+    assert_int_equal(hh_channel_next(channel, -1, NULL), HH_ERR_INVALID_ARGUMENT);
     assert_ended(client, channel, HH_ERR_CONNECT);
     hh_channel_close(channel);
     hh_client_destroy(client);
@@ -224,7 +224,7 @@ static void test_questions_and_story(void **state)
     hh_channel *channel = open_on(client, request);
     unsigned asked = 0, told = 0;
     int status = 0;
-    for (const hh_event *event; hh_channel_next(channel, &event) == HH_OK;) {
+    for (const hh_event *event; hh_channel_next(channel, -1, &event) == HH_OK;) {
         if (event->type == HH_EVENT_ASK) {
             asked |= event->question->ask;
             assert_int_equal(hh_answer(client, event->id, &yes), HH_OK);
@@ -279,7 +279,7 @@ static void *read_many(void *argument)
         if (hh_channel_open(self->client, self->request, &channel, NULL) != HH_OK)
             break;
         int got_head = 0, got_body = 0, is_done = 0;
-        while (hh_channel_next(channel, &event) == HH_OK) {
+        while (hh_channel_next(channel, -1, &event) == HH_OK) {
             got_head += event->type == HH_EVENT_HEADERS;
             got_body += event->type == HH_EVENT_BODY && event->body.length == 5;
             is_done += event->type == HH_EVENT_DONE;
@@ -374,7 +374,7 @@ static void test_several_in_one(void **state)
     assert_int_equal(hh_cancel(client, ids[7]), HH_OK);
     const hh_event *event;
     for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+        assert_int_equal(hh_channel_next(channel, -1, &event), HH_OK);
         unsigned *tag = event->tag;
         ++*tag;
         assert_true(event->id == ids[tag - ended]);
@@ -385,7 +385,7 @@ static void test_several_in_one(void **state)
         assert_int_equal(ended[i], 1);
     assert_over(channel);
     assert_int_equal(hh_channel_add(channel, request, &ended[0], NULL), HH_OK);
-    assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+    assert_int_equal(hh_channel_next(channel, -1, &event), HH_OK);
     hh_event_release(client, event);
     assert_over(channel);
     assert_int_equal(hh_channel_add(channel, NULL, NULL, NULL), HH_ERR_INVALID_ARGUMENT);
@@ -418,7 +418,7 @@ static void test_several_given_up(void **state)
         assert_int_equal(hh_channel_create(client, &channel), HH_OK);
         for (size_t i = 0; i < COUNT; i++)
             assert_int_equal(hh_channel_add(channel, request, NULL, NULL), HH_OK);
-        assert_int_equal(hh_channel_next(channel, &event), HH_OK);
+        assert_int_equal(hh_channel_next(channel, -1, &event), HH_OK);
         hh_channel_close(channel);
         assert_int_equal(whole_stats(client).exchanges_in_flight, 0);
         assert_int_equal(hh_response_status(event->response), 200);
@@ -432,7 +432,7 @@ static void test_several_given_up(void **state)
     hh_request_destroy(request);
     hh_client_destroy(client);
     const hh_event *none;
-    assert_int_equal(hh_channel_next(empty, &none), HH_ERR_CLIENT_CLOSED);
+    assert_int_equal(hh_channel_next(empty, -1, &none), HH_ERR_CLIENT_CLOSED);
     assert_int_equal(hh_channel_add(empty, NULL, NULL, NULL), HH_ERR_CLIENT_CLOSED);
     hh_channel_close(empty);
     peer_stop(server);
@@ -519,7 +519,7 @@ static void *read_to_end(void *argument)
 {
     reader *self = argument;
     const hh_event *event;
-    while ((self->last = hh_channel_next(self->channel, &event)) == HH_OK ||
+    while ((self->last = hh_channel_next(self->channel, -1, &event)) == HH_OK ||
            self->last == HH_INTERRUPTED) {
         if (self->last == HH_INTERRUPTED) {
             atomic_fetch_add(&self->interrupts, 1);
@@ -608,6 +608,42 @@ static void test_signal_cuts_a_wait_short(void **state)
     sigaction(SIGUSR1, &old, NULL);
 }
 
+/* The one that drives and the one that sleeps give a bound, and get their answers afterwards. */
+static void test_wait_has_a_bound(void **state)
+{
+    (void)state;
+    peer *server = peer_of(held);
+    hh_client *client = whole_client(NULL);
+    static reader driver;
+    hh_channel *channel = open_get(client, peer_url(server, "/"));
+    const hh_event *event = (const hh_event *)channel;
+    assert_int_equal(hh_channel_next(channel, 0, &event), HH_OK);
+    assert_null(event);
+    event = (const hh_event *)channel;
+    assert_int_equal(hh_channel_next(channel, 20, &event), HH_OK);
+    assert_null(event);
+    start_reader(&driver, open_get(client, peer_url(server, "/")));
+    while (peer_requests(server) < 2)
+        usleep(1000);
+    for (int i = 0; i < 3; i++) {
+        event = (const hh_event *)channel;
+        assert_int_equal(hh_channel_next(channel, i, &event), HH_OK);
+        assert_null(event);
+    }
+    peer_signal(server);
+    peer_signal(server);
+    pass_by(client, channel, HH_EVENT_HEADERS);
+    pass_by(client, channel, HH_EVENT_BODY);
+    pass_by(client, channel, HH_EVENT_DONE);
+    assert_over(channel);
+    pthread_join(driver.thread, NULL);
+    assert_int_equal(driver.error, HH_OK);
+    hh_channel_close(channel);
+    hh_channel_close(driver.channel);
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 static void test_closing_early_frees_the_slot(void **state)
 {
     (void)state;
@@ -651,13 +687,13 @@ static void test_client_destroyed_first(void **state)
     channels[0] = open_get(client, peer_url(slow, "/"));
     channels[1] = open_get(client, peer_url(server, "/")); /* its events unread */
     channels[2] = open_get(client, peer_url(server, "/")); /* its events not given back */
-    while (hh_channel_next(channels[2], &event) == HH_OK)
+    while (hh_channel_next(channels[2], -1, &event) == HH_OK)
         ;
     while (whole_stats(client).exchanges_in_flight > 1)
         assert_int_equal(hh_client_step(client, 1000), HH_OK);
     hh_client_destroy(client);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(hh_channel_next(channels[i], &event), HH_ERR_CLIENT_CLOSED);
+        assert_int_equal(hh_channel_next(channels[i], -1, &event), HH_ERR_CLIENT_CLOSED);
         hh_channel_close(channels[i]);
     }
     peer_stop(server);
@@ -668,7 +704,7 @@ static int child_of_fork(hh_client *client, hh_request *request, hh_channel *con
 {
     const hh_event *event;
     hh_channel *none = NULL;
-    int is_refused = hh_channel_next(channels[0], &event) == HH_ERR_CLIENT_CLOSED &&
+    int is_refused = hh_channel_next(channels[0], -1, &event) == HH_ERR_CLIENT_CLOSED &&
                      hh_channel_open(client, request, &none, NULL) == HH_ERR_CLIENT_CLOSED &&
                      hh_send(client, request, &(hh_response *){NULL}, NULL) == HH_ERR_CLIENT_CLOSED;
     hh_channel_close(channels[0]);
@@ -725,6 +761,7 @@ int main(void)
         cmocka_unit_test(test_full_queue_holds_no_channel_up),
         cmocka_unit_test(test_cancel_and_close_wake_readers),
         cmocka_unit_test(test_signal_cuts_a_wait_short),
+        cmocka_unit_test(test_wait_has_a_bound),
         cmocka_unit_test(test_closing_early_frees_the_slot),
         cmocka_unit_test(test_client_destroyed_first),
         cmocka_unit_test(test_fork),

@@ -126,7 +126,7 @@ static void run_channel(hh_client *client, hh_request *request, outcome *out)
     int64_t until = clock_ms() + 70000;
     /* A failing wait is begun again. */
     for (hh_status status = HH_OK; status != HH_ERR_STATE && clock_ms() < until;) {
-        status = hh_channel_next(channel, &event);
+        status = hh_channel_next(channel, -1, &event);
         if (status == HH_OK)
             take_event(client, event, out);
     }

@@ -263,6 +263,36 @@ def test_ctrl_c_interrupts_a_blocking_wait(peer):
     assert process.communicate(timeout=30)[0] == "interrupted\n"
 
 
+def test_a_signal_that_cuts_no_wait_short_is_seen(peer):
+    """The main thread sleeps, another one drives, and the wait is restarted."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import os, signal, sys, threading, hyperhttp\n"
+            "signal.siginterrupt(signal.SIGINT, False)\n"
+            "session = hyperhttp.Session(timeout=None)\n"
+            "get = lambda: session.get(sys.argv[1])\n"
+            "threading.Thread(target=get, daemon=True).start()\n"
+            "sys.stdin.readline()\n"
+            "try:\n    get()\n"
+            "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
+            "os._exit(0)",
+            peer.url("/hang"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    peer.wait_for(1)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    peer.wait_for(1)
+    wait_until_asleep(process)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == "interrupted\n"
+
+
 def test_a_signal_whose_handler_returns_interrupts_nothing(peer):
     """PEP 475: the wait goes on, and the request isn't sent twice."""
     seen = []
