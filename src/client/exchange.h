@@ -18,8 +18,8 @@
  * between attempts and events: nothing leaves before redirect and replay are decided. An exchange
  * that is queued costs at most 512 bytes.
  *
- * exchange.c: life, deadlines, waiting. exchange_answer.c: heads, redirects, bodies. questions.c:
- * ASKING.
+ * exchange.c: life, waiting, attempts. exchange_deadline.c: how long. exchange_answer.c: heads.
+ * exchange_next.c: redirects. exchange_body.c: bodies. questions.c: ASKING.
  */
 #ifndef HH_CLIENT_EXCHANGE_H
 #define HH_CLIENT_EXCHANGE_H
@@ -122,8 +122,6 @@ hh_exchange *hh__exchange_create(hh_client *client);
 /* Gives back what is left of a finished one, or of one that never began. */
 void hh__exchange_destroy(hh_exchange *exchange);
 void hh__exchange_store_finish(hh_exchange_store *store);
-/* Bounds the present wait: for a place, or for a redirect's body to end. May fail the exchange. */
-void hh__exchange_bound_wait(hh_exchange *exchange, int64_t wait_ns);
 /* Looks for a place for `exchange->wire`. */
 void hh__exchange_seek(hh_exchange *exchange);
 /* One more attempt on a lent connection, which it takes over. Attempts may race: the first final
@@ -131,8 +129,6 @@ void hh__exchange_seek(hh_exchange *exchange);
 void hh__exchange_launch(hh_exchange *exchange, hh_pooled *pooled);
 /* Forgets an attempt, cancelling it if it is under way. */
 void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt);
-/* Credit came back, a sink was set, the queue was drained: go on reading. */
-void hh__exchange_resume(hh_exchange *exchange);
 
 /* The present URL for a sentence: what is too long ends in "...", so the reason has room behind it.
  */
@@ -163,10 +159,40 @@ void hh__exchange_ask_resolve(hh_exchange *exchange);
 void hh__exchange_ask_redirect(hh_exchange *exchange);
 HH_WARN_UNUSED hh_status hh__exchange_answer(hh_exchange *exchange, const hh_answer_data *answer);
 
-/* exchange_answer.c, for questions.c: what follows from the caller's verdict on a redirect. */
-void hh__exchange_leave(hh_exchange *exchange);
-void hh__exchange_follow(hh_exchange *exchange);
+/* exchange_deadline.c */
+hh_timeouts hh__exchange_timeouts(const hh_exchange *exchange);
+void hh__exchange_on_due(hh_timer *timer);
+/* The timer is what the present deadlines ask for. May fail the exchange. */
+void hh__exchange_set_timer(hh_exchange *exchange);
+/* Bounds the present wait: for a place, or for a redirect's body to end. Likewise. */
+void hh__exchange_bound_wait(hh_exchange *exchange, int64_t wait_ns);
+
+/* exchange_answer.c */
+void hh__exchange_fail_no_memory(hh_exchange *exchange);
+/* A node for this exchange, or NULL and the exchange has failed. */
+hh_event_node *hh__exchange_take_event(hh_exchange *exchange, hh_event_type type);
+/* The head is the answer's. */
 void hh__exchange_commit(hh_exchange *exchange);
+
+/* exchange_next.c */
+/* Decides whether this head leads elsewhere; then next_wire is set. False: the exchange has failed.
+ */
+bool hh__exchange_decide_next(hh_exchange *exchange);
+/* The request itself is sent again: no redirect. */
+bool hh__exchange_repeats(const hh_exchange *exchange);
+/* The head led elsewhere: remembers it, and reads its body away if that is cheap. */
+void hh__exchange_leave(hh_exchange *exchange);
+/* What a head led to, now that it is drained. */
+void hh__exchange_follow(hh_exchange *exchange);
+
+/* exchange_body.c */
+/* A body is to come: how it is decoded. False: that can't be done, or it is too large, and the
+ * exchange has failed. */
+bool hh__exchange_expect_body(hh_exchange *exchange);
+/* Whether the connection shall go on reading. */
+hh_flow hh__exchange_flow(hh_exchange *exchange);
+/* Credit came back, a sink was set, the queue was drained: go on reading. */
+void hh__exchange_resume(hh_exchange *exchange);
 
 /* trace.c: lines of the story, when the request asked for it. */
 void hh__exchange_trace(hh_exchange *exchange, const char *format, ...) HH_PRINTF(2, 3);
