@@ -2,12 +2,11 @@
  * h2.c - the life of an HTTP/2 connection and of its calls: start, end, idling, closing.
  *
  * Sending is in h2_send.c, receiving in h2_receive.c, deadlines in h2_deadline.c, nghttp2 in
- * h2_session.c; the states are drawn in h2_internal.h.
+ * h2_session.c, sentences in h2_describe.c; the states are drawn in h2_internal.h.
  */
 #include "conn/h2.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/failure.h"
@@ -296,32 +295,6 @@ void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *prob
     hh__h2_later(h2, HH_H2_LATER_REPORT);
 }
 
-/* What the connection's end means for one of its calls. */
-static void describe_end(const hh_h2 *h2, const hh_h2_stream *s, hh_error *error)
-{
-    hh_phase phase = !s->is_out                         ? HH_PHASE_SEND
-                     : s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS
-                                                        : HH_PHASE_BODY;
-    hh_status code = h2->failure;
-    const char *problem = h2->problem != NULL ? h2->problem : "";
-    if (code == HH_ERR_EMPTY_RESPONSE && s->call->received_bytes > 0)
-        code = HH_ERR_TRUNCATED;
-    if (code == HH_ERR_SEND || code == HH_ERR_RECEIVE) {
-        *error = h2->io_error;
-        error->phase = phase;
-        return;
-    }
-    if (code == HH_ERR_EMPTY_RESPONSE || code == HH_ERR_TRUNCATED)
-        hh__fail(error, code, phase, "%s closed the connection %s%s%s", h2->conn.remote,
-                 code == HH_ERR_TRUNCATED ? "inside the answer" : "before it answered",
-                 problem[0] != '\0' ? ": " : "", problem);
-    else if (code == HH_ERR_PROTOCOL)
-        hh__fail(error, code, phase, "%s broke the rules of HTTP/2: %s", h2->conn.remote, problem);
-    else
-        hh__fail(error, code, phase, "the connection to %s ended: %s", h2->conn.remote, problem);
-    error->http2_error = h2->fault;
-}
-
 /* Calls that found no memory for a stream learn of it. */
 static void fail_calls(hh_h2 *h2)
 {
@@ -338,7 +311,7 @@ static void fail_calls(hh_h2 *h2)
 void hh__h2_fail_ended(hh_h2_stream *s)
 {
     hh_error error;
-    describe_end(s->h2, s, &error);
+    hh__h2_describe_end(s, &error);
     hh__h2_fail(s, &error, NGHTTP2_CANCEL);
 }
 
@@ -605,26 +578,6 @@ static size_t unsent(const hh_conn *conn, const hh_call *call)
     return call->stream != NULL ? call->stream->out.length - call->stream->out_sent : 0;
 }
 
-static size_t describe(const hh_conn *conn, char *text, size_t capacity)
-{
-    const hh_h2 *h2 = (const hh_h2 *)conn;
-    hh_error said;
-    if (!h2->has_settings)
-        return 0;
-    hh__fail(
-        &said, HH_OK, HH_PHASE_NONE,
-        "HTTP/2 settings of the peer: %" PRIu32 " streams at once, a window of %" PRIu32
-        " bytes for each, frames of %" PRIu32 " bytes",
-        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
-        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE),
-        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE));
-    size_t length = strlen(said.message);
-    if (length >= capacity)
-        return 0;
-    memcpy(text, said.message, length + 1);
-    return length;
-}
-
 static const hh_conn_ops h2_ops = {
     .start = start,
     .cancel = cancel,
@@ -634,7 +587,7 @@ static const hh_conn_ops h2_ops = {
     .park = park,
     .probe = probe,
     .close = close_conn,
-    .describe = describe,
+    .describe = hh__h2_describe,
 };
 
 hh_status hh__h2_create(hh_conn_env *env, hh_stream *stream, const char *remote,

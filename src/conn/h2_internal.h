@@ -1,6 +1,6 @@
 /*
- * h2_internal.h - what h2.c (life, calls), h2_deadline.c, h2_session.c (nghttp2 and its callbacks),
- * h2_send.c and h2_receive.c share.
+ * h2_internal.h - what h2.c (life, calls), h2_deadline.c, h2_describe.c, h2_session.c (nghttp2 and
+ * its callbacks), h2_send.c and h2_receive.c share.
  *
  *   connection   OPEN ─► DRAINING (GOAWAY, or no ids left) ─► CLOSED       any ─► CLOSED
  *
@@ -171,6 +171,7 @@ struct hh_h2 {
     int64_t expires_ns;    /* while idle; 0: never */
     hh_status failure;     /* why the connection ends, told by the next settle; HH_OK: it doesn't */
     uint32_t fault;        /* what a GOAWAY of ours says then, RFC 9113 §7; 0: none is said */
+    uint32_t peer_fault;   /* what a GOAWAY of the peer's said, likewise */
     const char *problem;   /* what the peer did, for sentences; NULL: nothing */
     const char *objection; /* of nghttp2's to a frame just read: of the stream's end or the
                               connection's */
@@ -235,6 +236,13 @@ void hh__h2_on_conn_timer(hh_timer *timer);
 
 /* h2_session.c */
 HH_WARN_UNUSED hh_status hh__h2_session_create(hh_h2 *h2);
+
+/* h2_describe.c */
+/* What the connection's end means for the stream's call. */
+void hh__h2_describe_end(const hh_h2_stream *s, hh_error *error);
+/* What it means that the stream was closed early, with an RFC 9113 §7 code. */
+void hh__h2_describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error);
+size_t hh__h2_describe(const hh_conn *conn, char *text, size_t capacity);
 
 /* h2_send.c */
 /* Writes until all is out or the peer takes no more. Never reports. */

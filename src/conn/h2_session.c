@@ -124,8 +124,10 @@ static void take_settings_frame(hh_h2 *h2, const nghttp2_frame *frame)
 /* RFC 9113 §6.8. The streams it leaves out have been closed already, as refused. */
 static void take_goaway(hh_h2 *h2, const nghttp2_frame *frame)
 {
-    if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->problem == NULL)
-        h2->problem = nghttp2_http2_strerror(frame->goaway.error_code);
+    if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
+        h2->peer_fault = frame->goaway.error_code;
+    if (h2->peer_fault != 0 && h2->problem == NULL)
+        h2->problem = nghttp2_http2_strerror(h2->peer_fault);
     hh__h2_drain(h2);
 }
 
@@ -216,25 +218,6 @@ static int on_error(nghttp2_session *session, int code, const char *text, size_t
 
 /* --- streams' ends --------------------------------------------------------------------------- */
 
-static void describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error)
-{
-    const char *remote = s->h2->conn.remote;
-    hh_phase phase = s->receive == HH_H2_RECEIVE_HEAD ? HH_PHASE_HEADERS : HH_PHASE_BODY;
-    /* Once an answer has begun nobody can take back that the request was processed. */
-    if (!s->is_out)
-        hh__fail(error, HH_ERR_REFUSED, HH_PHASE_SEND, "the request to %s could not be sent",
-                 remote);
-    else if (s->is_reset)
-        hh__fail(error, HH_ERR_PROTOCOL, phase, "%s broke the rules of HTTP/2: %s", remote,
-                 nghttp2_http2_strerror(code));
-    else if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
-        hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed", remote);
-    else
-        hh__fail(error, HH_ERR_STREAM_RESET, phase, "%s reset the stream: %s", remote,
-                 nghttp2_http2_strerror(code));
-    error->http2_error = code;
-}
-
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
     hh_h2 *h2 = user;
@@ -248,7 +231,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (s->receive == HH_H2_RECEIVE_ENDED || s->failure != NULL)
         return go_on(h2); /* all of it is here; or its end is known */
     hh_error error;
-    describe_reset(s, code, &error);
+    hh__h2_describe_reset(s, code, &error);
     /* A reset of ours closes its stream while we write, where nothing may be reported. */
     hh__h2_fail_later(s, &error);
     return go_on(h2);

@@ -526,6 +526,12 @@ static void test_ends_anywhere(void **state)
                                               : HH_ERR_TRUNCATED);
         assert_int_equal(error->processed, rig->calls[0]->counts[RIG_HEAD] == 0 ? HH_PROCESSED_MAYBE
                                                                                 : HH_PROCESSED_YES);
+        /* RFC 9113 §3.4: whoever ends before its SETTINGS came may be no HTTP/2 server at all. */
+        bool is_silent = length < H2_FRAME_HEADER_BYTES;
+        assert_int_equal(strstr(error->message, "before its HTTP/2 SETTINGS came") != NULL,
+                         is_silent);
+        assert_int_equal(strstr(error->message, "turn http2 off (--http1.1)") != NULL, is_silent);
+        assert_non_null(strstr(error->message, "peer"));
     }
     hh__bytes_finish(&all);
 }
