@@ -110,7 +110,7 @@
 #define HH_BUFFERS_KEPT_MAX 64              /* free ones a pool keeps */
 #define HH_EXCHANGES_MAX 1000000
 #define HH_ATTEMPTS_MAX 64                 /* of one exchange, redirects and replays together */
-#define HH_REPLAYS_MAX 1                   /* of one exchange, unasked */
+#define HH_REPLAYS_MAX 2                   /* of one exchange, unasked, refusals aside */
 #define HH_BODY_AHEAD_MAX_BYTES (1u << 20) /* allocated beyond what has come */
 #define HH_BODY_WINDOW_BYTES (1u << 20)
 #define HH_POOL_CHECK_AFTER_MS                                                                     \

@@ -235,15 +235,23 @@ void hh__exchange_drop_attempt(hh_exchange *exchange, hh_attempt *attempt)
     hh__attempt_destroy(&exchange->client->attempts, attempt);
 }
 
+static hh_replay_connection connection_of(const hh_attempt *attempt)
+{
+    if (attempt->call.h2_request != NULL)
+        return HH_REPLAY_CONNECTION_SHARED;
+    return attempt->had_idled ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH;
+}
+
 static hh_replay decide_replay(const hh_exchange *exchange, const hh_attempt *attempt,
-                               hh_status failure)
+                               const hh_error *error)
 {
     const hh_call *call = &attempt->call;
     bool is_spent = call->pushed_bytes > 0 && exchange->request->rewind == HH_REWIND_IMPOSSIBLE;
     hh_replay_input input = {
-        .failure = failure,
+        .failure = error->code,
+        .http2_error = error->http2_error,
         .method = attempt->wire->method,
-        .connection = attempt->had_idled ? HH_REPLAY_CONNECTION_REUSED : HH_REPLAY_CONNECTION_FRESH,
+        .connection = connection_of(attempt),
         .room = attempt->has_room ? HH_REPLAY_ROOM_FREE : HH_REPLAY_ROOM_NONE,
         .answer = call->received_bytes > 0 ? HH_REPLAY_ANSWER_BEGUN : HH_REPLAY_ANSWER_NONE,
         .sent_bytes = call->sent_bytes,
@@ -267,8 +275,7 @@ static void replay(hh_exchange *exchange, const hh_error *error, hh_replay verdi
                            exchange->wants_fresh ? " on a fresh connection" : "");
     } else {
         exchange->replays++;
-        hh__exchange_trace(exchange,
-                           "the reused connection had died: sending once more on a fresh one");
+        hh__exchange_trace(exchange, "%s; sending once more on a fresh connection", error->message);
     }
     hh__exchange_seek(exchange);
 }
@@ -288,7 +295,7 @@ void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attem
         return;
     }
     if (was == HH_ATTEMPT_SENT)
-        verdict = decide_replay(exchange, attempt, copy.code);
+        verdict = decide_replay(exchange, attempt, &copy);
     if (verdict == HH_REPLAY_YES || verdict == HH_REPLAY_ANYWHERE) {
         hh__exchange_drop_attempt(exchange, attempt);
         replay(exchange, &copy, verdict);

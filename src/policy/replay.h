@@ -2,9 +2,12 @@
  * replay.h - may an attempt that died on its connection be sent once more, unasked?
  *
  * This is about connections that a server closed while they lay idle, found out only by using them
- * (RFC 9112 §9.3.1), and about HTTP/2 servers that turned a request away unprocessed (RFC 9113
- * §8.7). A connection made for the request that then dies is a failure to report. Retries that the
- * caller asked for are another matter. Pure, no I/O.
+ * (RFC 9112 §9.3.1); about HTTP/2 connections, which end for reasons that have nothing to do with
+ * most of what is under way on them; and about HTTP/2 servers that turned a request away
+ * unprocessed (RFC 9113 §8.7). An HTTP/1 connection made for the request that then dies is a
+ * failure to report, unless that happens to a replay: then the server is going down or coming up,
+ * and one more try is likely to be answered. Retries that the caller asked for are another matter.
+ * Pure, no I/O.
  */
 #ifndef HH_POLICY_REPLAY_H
 #define HH_POLICY_REPLAY_H
@@ -15,7 +18,8 @@
 
 typedef enum hh_replay_connection {
     HH_REPLAY_CONNECTION_FRESH = 0, /* dialled for this attempt */
-    HH_REPLAY_CONNECTION_REUSED     /* had served another exchange before, or lain idle */
+    HH_REPLAY_CONNECTION_REUSED,    /* had served another exchange before, or lain idle */
+    HH_REPLAY_CONNECTION_SHARED     /* HTTP/2: for whoever comes */
 } hh_replay_connection;
 
 typedef enum hh_replay_room {
@@ -34,7 +38,8 @@ typedef enum hh_replay_body {
 } hh_replay_body;
 
 typedef struct hh_replay_input {
-    hh_status failure; /* what the attempt died of */
+    hh_status failure;    /* what the attempt died of */
+    uint32_t http2_error; /* what the server said about it in a GOAWAY, RFC 9113 §7; 0: nothing */
     hh_slice method;
     hh_replay_connection connection;
     hh_replay_room room;

@@ -95,7 +95,7 @@ static void test_closed_while_idle(void **state)
     }
 }
 
-/* A connection made for the request that dies is a failure to report. */
+/* A connection made for the request alone that dies is a failure to report. */
 static void test_fresh_connection_is_not_replayed(void **state)
 {
     (void)state;
@@ -110,7 +110,31 @@ static void test_fresh_connection_is_not_replayed(void **state)
     peer_stop(server);
 }
 
-static void test_not_twice(void **state)
+/* A server that is coming up or going down may take the connection dialled for a replay, and close
+ * it, too. One more is made. */
+static void test_dies_under_the_replay(void **state)
+{
+    (void)state;
+    for (int is_reset = 0; is_reset < 2; is_reset++) {
+        peer_step dies[] = {READ, {is_reset ? PEER_RESET : PEER_END, NULL, 0}, {PEER_END, NULL, 0}};
+        peer *server =
+            peer_of_three(SCRIPT(READ, SEND(OK_HELLO), READ), dies, SCRIPT(READ, SEND(OK_HELLO)));
+        hh_client *client = whole_client(NULL);
+        warm_up(client, server);
+        answer got = {.id = 0};
+        whole_get(client, peer_url(server, "/x"), &got);
+        assert_answered(&got, 200, "hello");
+        assert_int_equal(hh_response_attempt_count(got.response), 3);
+        assert_int_equal(whole_stats(client).replays, 2);
+        assert_int_equal(peer_connections(server), 3);
+        answer_clear(&got);
+        assert_at_rest(client);
+        hh_client_destroy(client);
+        peer_stop(server);
+    }
+}
+
+static void test_not_a_third_time(void **state)
 {
     (void)state;
     peer *server = peer_of_two(SCRIPT(READ, SEND(OK_HELLO), READ), SCRIPT(READ));
@@ -119,8 +143,8 @@ static void test_not_twice(void **state)
     answer got = {.id = 0};
     whole_get(client, peer_url(server, "/x"), &got);
     assert_failed(&got, HH_ERR_EMPTY_RESPONSE, HH_PHASE_HEADERS, NULL);
-    assert_int_equal(whole_stats(client).replays, 1);
-    assert_int_equal(peer_connections(server), 2);
+    assert_int_equal(whole_stats(client).replays, 2);
+    assert_int_equal(peer_connections(server), 3);
     answer_clear(&got);
     hh_client_destroy(client);
     peer_stop(server);
@@ -285,7 +309,8 @@ int main(void)
         cmocka_unit_test(test_dies_under_the_request),
         cmocka_unit_test(test_closed_while_idle),
         cmocka_unit_test(test_fresh_connection_is_not_replayed),
-        cmocka_unit_test(test_not_twice),
+        cmocka_unit_test(test_dies_under_the_replay),
+        cmocka_unit_test(test_not_a_third_time),
         cmocka_unit_test(test_not_after_a_byte_of_an_answer),
         cmocka_unit_test(test_unsent_post_goes_again),
         cmocka_unit_test(test_racing_attempts_see_one_answer),
@@ -293,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_failed_replay_may_have_been_processed),
     };
     static const whole_h1_only h1_only[] = {
+        {"test_fresh_connection_is_not_replayed", "an HTTP/2 connection is for whoever comes"},
         {"test_not_after_a_byte_of_an_answer", "a head comes whole or not at all"},
         {"test_racing_attempts_see_one_answer", "a race takes two connections"},
         {"test_racing_attempts_that_die", "a race takes two connections"},

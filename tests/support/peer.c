@@ -62,6 +62,7 @@ struct peer {
     front *fronts[CONNECTIONS_MAX];
     size_t front_count;
     uint32_t streams; /* at once on an HTTP/2 connection */
+    peer_leaving leaving;
     size_t request_count;
     size_t signals_given;
     size_t signals_taken;
@@ -70,6 +71,7 @@ struct peer {
 
 static void (*thread_hook)(void);
 static uint32_t streams_next = STREAMS;
+static peer_leaving leaving_next;
 
 void peer_set_thread_hook(void (*hook)(void))
 {
@@ -375,6 +377,23 @@ uint32_t peer__streams(const peer *p)
     return p->streams;
 }
 
+void peer_leave(const peer_leaving *leaving)
+{
+    leaving_next = *leaving;
+}
+
+peer_leaving peer__leaving(peer *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    peer_leaving leaving = p->leaving;
+    if (p->leaving.connections > 0)
+        p->leaving.connections--;
+    else
+        leaving.farewell = PEER_LEAVES_NOT;
+    pthread_mutex_unlock(&p->mutex);
+    return leaving;
+}
+
 int peer__stop_fd(const peer *p)
 {
     return p->stop_pipe[0];
@@ -451,6 +470,8 @@ static peer *start(const struct sockaddr *address, socklen_t length,
         die("pipe");
     p->streams = streams_next;
     streams_next = STREAMS;
+    p->leaving = leaving_next;
+    leaving_next = (peer_leaving){PEER_LEAVES_NOT, 0, false, 0, 0};
     p->scripts = scripts;
     p->script_count = count;
     p->listener = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

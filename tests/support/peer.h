@@ -65,6 +65,22 @@ const char *peer_url(peer *peer, const char *path);
 bool peer_speaks_http2(void);
 /* How many streams the peer started next allows at once on an HTTP/2 connection; else 100. */
 void peer_allow_streams(uint32_t count);
+/* How an HTTP/2 connection ends that the peer leaves without having answered. */
+typedef enum peer_farewell {
+    PEER_LEAVES_NOT = 0,
+    PEER_LEAVES_UNGREETED, /* before its SETTINGS */
+    PEER_LEAVES_GREETED,   /* behind them */
+    PEER_LEAVES_GOODBYE    /* behind a GOAWAY that leaves nothing out, with `code` */
+} peer_farewell;
+typedef struct peer_leaving {
+    peer_farewell farewell;
+    uint32_t code;
+    bool is_reset;      /* and not closed in an orderly way */
+    size_t connections; /* so many, the first ones */
+    size_t requests;    /* once so many have come on it */
+} peer_leaving;
+/* What the peer started next does to HTTP/2 connections, whatever its scripts say. */
+void peer_leave(const peer_leaving *leaving);
 /* Lets one PEER_WAIT_SIGNAL go on. */
 void peer_signal(peer *peer);
 

@@ -93,6 +93,9 @@ typedef struct front {
     bool says_goodbye; /* GOAWAY has been submitted */
     bool is_broken;    /* close it at once */
     bool is_reset;     /* likewise, with RST */
+    peer_leaving leaving;
+    size_t request_count;
+    bool is_left; /* enough requests have come */
 } front;
 
 static void die(const char *what)
@@ -276,6 +279,17 @@ static void end_request(stream *s)
     s->has_ended = true;
 }
 
+/* Where connections are to be left, no lane gets a request. */
+static bool is_leaving(front *f)
+{
+    if (f->leaving.farewell == PEER_LEAVES_NOT)
+        return false;
+    f->is_left = ++f->request_count >= f->leaving.requests;
+    if (f->is_left && f->leaving.farewell == PEER_LEAVES_GOODBYE)
+        nghttp2_submit_goaway(f->session, NGHTTP2_FLAG_NONE, INT32_MAX, f->leaving.code, NULL, 0);
+    return true;
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     front *f = context;
@@ -287,6 +301,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         s->has_ended = ends;
+        if (is_leaving(f))
+            return 0;
         write_head(s);
         s->lane = choose_lane(f);
         s->lane->user = s;
@@ -684,6 +700,15 @@ static bool serve_once(front *f)
     return fds[0].revents == 0;
 }
 
+/* What is said before the connection is left, and how that is done. */
+static void leave(front *f)
+{
+    if (f->leaving.farewell != PEER_LEAVES_UNGREETED)
+        write_client(f);
+    f->is_broken = true;
+    f->is_reset = f->leaving.is_reset;
+}
+
 static void start_session(front *f)
 {
     nghttp2_session_callbacks *callbacks = NULL;
@@ -726,14 +751,18 @@ void peer__h2_serve(peer *p, int fd)
         die("memory");
     f->owner = p;
     f->fd = fd;
+    f->leaving = peer__leaving(p);
     start_session(f);
     bool goes_on = true;
     while (goes_on && !f->is_broken) {
-        write_client(f);
+        if (f->leaving.farewell != PEER_LEAVES_UNGREETED)
+            write_client(f);
         if (!nghttp2_session_want_read(f->session) && !nghttp2_session_want_write(f->session) &&
             f->pending_length == 0)
             break;
         goes_on = serve_once(f);
+        if (f->is_left)
+            leave(f);
     }
     while (f->lane_count > 0)
         close_lane(f, f->lanes[0]);

@@ -25,6 +25,8 @@ int peer__lane_open(peer *p, size_t *index);
 peer_lane_state peer__lane_look(peer *p, size_t index);
 /* MAX_CONCURRENT_STREAMS */
 uint32_t peer__streams(const peer *p);
+/* How the connection that begins now is to be left. */
+peer_leaving peer__leaving(peer *p);
 /* Readable when the peer is being stopped. */
 int peer__stop_fd(const peer *p);
 
