@@ -1,48 +1,18 @@
 /*
- * resolve_cares.c - a c-ares channel in the loop; see resolve_cares.h.
+ * resolve_cares.c - searches over a c-ares channel (cares_channel.h); see resolve_cares.h.
  *
- * Two kinds of things live here. A channel is c-ares' state with its sockets, each a watch of the
- * loop, and one timer. A search is one query on its way through the candidate names that search
- * domains make of it; for each candidate it has an A and an AAAA question out. Every entry into
- * c-ares from the loop ends in settle(), which sets the timer anew, and buries a channel that is no
- * longer current once its last search is over. c-ares calls back at any moment, also from within
- * ares_query(); nothing here depends on when.
+ * A search is one query on its way through the candidate names that search domains make of it; for
+ * each candidate it has an A and an AAAA question out.
  */
 #include "net/resolve_cares.h"
 
-#define CARES_NO_DEPRECATED 1 /* newer releases deprecate what older ones have only */
-#include <ares.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <sys/time.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include "base/ascii.h"
 #include "base/memory.h"
+#include "net/cares_channel.h"
 #include "net/dns_message.h"
 #include "net/file_stamp.h"
 
 #define CLASS_INTERNET 1 /* RFC 1035 §3.2.4 */
-
-typedef struct channel {
-    hh_cares *cares;
-    hh_link link; /* in cares->channels */
-    hh_discard discard;
-    ares_channel ares;
-    struct ares_options options; /* as c-ares read them: domains, ndots */
-    hh_list sockets;
-    hh_timer timer;
-    size_t searches;
-    hh_status trouble; /* a watch or timer could not be set */
-} channel;
-
-typedef struct channel_socket {
-    hh_watch watch;
-    hh_link link;
-    hh_discard discard;
-    channel *channel;
-} channel_socket;
 
 struct hh_cares {
     hh_loop *loop;
@@ -50,7 +20,7 @@ struct hh_cares {
     char *path;
     hh_file_stamp stamp;
     int64_t checked_ns;
-    channel *current; /* NULL: the next query makes one */
+    hh_cares_channel *current; /* NULL: the next query makes one */
     hh_list channels;
     bool is_closing;
 };
@@ -62,7 +32,8 @@ typedef struct question {
 } question;
 
 typedef struct search {
-    channel *channel;
+    hh_cares *cares;
+    hh_cares_channel *channel;
     hh_resolve_query *query;
     question questions[2];
     unsigned outstanding;
@@ -74,242 +45,15 @@ typedef struct search {
     int64_t negative_ttl_ms;
 } search;
 
-/* ---- sockets: c-ares' own would raise SIGPIPE when a TCP server hangs up ---- */
-
-static ares_socket_t on_socket(int family, int type, int protocol, void *data)
-{
-    (void)data;
-    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-    if (fd >= 0 && (type & SOCK_STREAM) == SOCK_STREAM) {
-        int on = 1;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-    return fd;
-}
-
-static int on_close(ares_socket_t fd, void *data)
-{
-    (void)data;
-    return close(fd);
-}
-
-static int on_connect(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t length,
-                      void *data)
-{
-    (void)data;
-    return connect(fd, address, length);
-}
-
-static ares_ssize_t on_receive(ares_socket_t fd, void *buffer, size_t length, int flags,
-                               struct sockaddr *from, ares_socklen_t *from_length, void *data)
-{
-    (void)data;
-    return recvfrom(fd, buffer, length, flags, from, from_length);
-}
-
-static ares_ssize_t on_send(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
-{
-    (void)data;
-    struct msghdr message = {0};
-    message.msg_iov = (struct iovec *)(uintptr_t)pieces;
-    message.msg_iovlen = (size_t)count;
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
-static const struct ares_socket_functions socket_functions = {on_socket, on_close, on_connect,
-                                                              on_receive, on_send};
-
-/* ---- channel ---- */
-
-static void free_channel(hh_discard *discard)
-{
-    hh__free(HH_CONTAINER_OF(discard, channel, discard));
-}
-
-static void free_socket(hh_discard *discard)
-{
-    hh__free(HH_CONTAINER_OF(discard, channel_socket, discard));
-}
-
-static void destroy_channel(channel *dead)
-{
-    hh_cares *cares = dead->cares;
-    if (cares->current == dead)
-        cares->current = NULL;
-    /* Closes the sockets and ends every question with ARES_EDESTRUCTION. */
-    ares_destroy(dead->ares);
-    ares_destroy_options(&dead->options);
-    hh__timer_stop(cares->loop, &dead->timer);
-    hh__list_remove(&dead->link);
-    hh__loop_discard(cares->loop, &dead->discard, free_channel);
-}
-
-/* After each visit to c-ares. The channel may be gone afterwards. */
-static void settle(channel *one)
-{
-    hh_cares *cares = one->cares;
-    if (one->searches != 0 && one->timer.due_ns == 0 && one->trouble == HH_OK) {
-        struct timeval room;
-        struct timeval *wait = ares_timeout(one->ares, NULL, &room);
-        if (wait != NULL) {
-            /* c-ares rounds down to a millisecond; come back when it is surely over. */
-            int64_t wait_ns =
-                (int64_t)wait->tv_sec * 1000000000 + ((int64_t)wait->tv_usec + 1000) * 1000;
-            one->trouble =
-                hh__timer_set(cares->loop, &one->timer, hh__loop_refresh(cares->loop) + wait_ns);
-        }
-    }
-    if (one->trouble != HH_OK) {
-        /* A socket or deadline nobody watches would hang its questions for ever. */
-        ares_cancel(one->ares);
-        one->trouble = HH_OK;
-    }
-    if (one->searches != 0)
-        return;
-    hh__timer_unset(&one->timer);
-    if (one != cares->current)
-        destroy_channel(one);
-}
-
-static void on_timer(hh_timer *timer)
-{
-    channel *one = HH_CONTAINER_OF(timer, channel, timer);
-    ares_process_fd(one->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    settle(one);
-}
-
-static void on_ready(hh_watch *watch, unsigned ready)
-{
-    channel *one = HH_CONTAINER_OF(watch, channel_socket, watch)->channel;
-    int fd = watch->fd;
-    ares_process_fd(one->ares, ready & HH_READY_READ ? fd : ARES_SOCKET_BAD,
-                    ready & HH_READY_WRITE ? fd : ARES_SOCKET_BAD);
-    settle(one);
-}
-
-static channel_socket *find_socket(channel *one, int fd)
-{
-    for (hh_link *link = hh__list_first(&one->sockets); link != NULL;
-         link = hh__list_next(&one->sockets, link)) {
-        channel_socket *found = HH_CONTAINER_OF(link, channel_socket, link);
-        if (found->watch.fd == fd)
-            return found;
-    }
-    return NULL;
-}
-
-static void forget_socket(channel *one, channel_socket *old)
-{
-    hh__watch_stop(one->cares->loop, &old->watch);
-    hh__list_remove(&old->link);
-    hh__loop_discard(one->cares->loop, &old->discard, free_socket);
-}
-
-static hh_status watch_socket(channel *one, int fd, unsigned interest)
-{
-    channel_socket *fresh = hh__calloc(1, sizeof(*fresh));
-    if (fresh == NULL)
-        return HH_ERR_NO_MEMORY;
-    fresh->channel = one;
-    fresh->watch.on_ready = on_ready;
-    hh_status status = hh__watch_start(one->cares->loop, &fresh->watch, fd, interest);
-    if (status != HH_OK) {
-        hh__free(fresh);
-        return status;
-    }
-    hh__list_push_back(&one->sockets, &fresh->link);
-    return HH_OK;
-}
-
-/* c-ares tells what it wants of a socket; nothing at all right before it closes it. */
-static void on_socket_state(void *data, ares_socket_t fd, int wants_read, int wants_write)
-{
-    channel *one = data;
-    channel_socket *known = find_socket(one, fd);
-    unsigned interest = (wants_read ? HH_READY_READ : 0u) | (wants_write ? HH_READY_WRITE : 0u);
-    hh_status status = HH_OK;
-    if (known == NULL && interest != 0)
-        status = watch_socket(one, fd, interest);
-    else if (known != NULL && interest != 0)
-        status = hh__watch_set(one->cares->loop, &known->watch, interest);
-    else if (known != NULL)
-        forget_socket(one, known);
-    if (status != HH_OK)
-        one->trouble = status;
-}
-
-static int set_servers(channel *one)
-{
-    const hh_name_servers *servers = one->cares->servers;
-    struct ares_addr_port_node nodes[HH_DNS_SERVERS_MAX];
-    if (servers == NULL)
-        return ARES_SUCCESS;
-    memset(nodes, 0, sizeof(nodes));
-    for (size_t i = 0; i < servers->count; i++) {
-        const hh_address *address = &servers->list[i];
-        nodes[i].next = i + 1 < servers->count ? &nodes[i + 1] : NULL;
-        nodes[i].family = address->any.sa_family;
-        if (address->any.sa_family == AF_INET)
-            memcpy(&nodes[i].addr.addr4, &address->v4.sin_addr, sizeof(nodes[i].addr.addr4));
-        else
-            memcpy(&nodes[i].addr.addr6, &address->v6.sin6_addr, sizeof(nodes[i].addr.addr6));
-        /* sin6_port lies where sin_port does. */
-        nodes[i].udp_port = nodes[i].tcp_port = ntohs(address->v4.sin_port);
-    }
-    return ares_set_servers_ports(one->ares, nodes);
-}
-
-static int init_ares(channel *one)
-{
-    hh_bytes text;
-    hh__bytes_init(&text, HH_RESOLV_CONF_MAX_BYTES);
-    /* What can't be read leaves the defaults. */
-    (void)!hh__file_read(one->cares->path, &text);
-    hh_resolv_conf conf = hh__resolv_conf_parse(hh__bytes_slice(&text));
-    hh__bytes_finish(&text);
-
-    struct ares_options wanted = {0};
-    wanted.timeout = (int)conf.timeout_ms;
-    wanted.tries = (int)conf.attempts;
-    wanted.sock_state_cb = on_socket_state;
-    wanted.sock_state_cb_data = one;
-    wanted.resolvconf_path = one->cares->path;
-    int status = ares_init_options(&one->ares, &wanted,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
-                                       ARES_OPT_RESOLVCONF);
-    if (status != ARES_SUCCESS)
-        return status;
-    ares_set_socket_functions(one->ares, &socket_functions, NULL);
-    status = set_servers(one);
-    int mask;
-    if (status == ARES_SUCCESS)
-        status = ares_save_options(one->ares, &one->options, &mask);
-    if (status != ARES_SUCCESS) {
-        ares_destroy_options(&one->options);
-        ares_destroy(one->ares);
-    }
-    return status;
-}
-
 /* ARES_SUCCESS, then cares->current is set. */
 static int open_channel(hh_cares *cares)
 {
     if (cares->current != NULL)
         return ARES_SUCCESS;
-    channel *fresh = hh__calloc(1, sizeof(*fresh));
-    if (fresh == NULL)
-        return ARES_ENOMEM;
-    fresh->cares = cares;
-    fresh->timer.on_due = on_timer;
-    hh__list_init(&fresh->sockets);
-    int status = init_ares(fresh);
-    if (status != ARES_SUCCESS) {
-        hh__free(fresh);
-        return status;
-    }
-    hh__list_push_back(&cares->channels, &fresh->link);
-    cares->current = fresh;
-    return ARES_SUCCESS;
+    int status = hh__cares_channel_open(cares->loop, cares->servers, cares->path, &cares->current);
+    if (status == ARES_SUCCESS)
+        hh__list_push_back(&cares->channels, &cares->current->link);
+    return status;
 }
 
 /* ---- search ---- */
@@ -347,7 +91,7 @@ static void finish(search *one, hh_resolve_outcome outcome)
         end.detail = describe(one->failure);
     }
     one->channel->searches--;
-    if (!one->channel->cares->is_closing)
+    if (!one->cares->is_closing)
         hh__query_finish(one->query, &end);
     hh__free(one);
 }
@@ -523,7 +267,7 @@ void hh__cares_destroy(hh_cares *cares)
         return;
     cares->is_closing = true;
     for (hh_link *link; (link = hh__list_first(&cares->channels)) != NULL;)
-        destroy_channel(HH_CONTAINER_OF(link, channel, link));
+        hh__cares_channel_destroy(HH_CONTAINER_OF(link, hh_cares_channel, link));
     hh__free(cares);
 }
 
@@ -538,10 +282,9 @@ hh_cares_change hh__cares_refresh(hh_cares *cares, int64_t now_ns)
     if (!is_first && hh__file_stamp_equal(&stamp, &cares->stamp))
         return HH_CARES_SAME;
     cares->stamp = stamp;
-    channel *old = cares->current;
+    if (cares->current != NULL)
+        hh__cares_channel_retire(cares->current);
     cares->current = NULL;
-    if (old != NULL && old->searches == 0)
-        destroy_channel(old);
     return is_first ? HH_CARES_SAME : HH_CARES_CHANGED;
 }
 
@@ -557,7 +300,8 @@ void hh__cares_start(hh_cares *cares, hh_resolve_query *query)
         hh__query_finish(query, &end);
         return;
     }
-    channel *on = cares->current;
+    hh_cares_channel *on = cares->current;
+    fresh->cares = cares;
     fresh->channel = on;
     fresh->query = query;
     fresh->questions[0] = (question){fresh, HH_DNS_AAAA};
@@ -565,5 +309,5 @@ void hh__cares_start(hh_cares *cares, hh_resolve_query *query)
     on->searches++;
     /* The first candidate is one like the others: none of their answers stands in its way. */
     conclude(fresh);
-    settle(on);
+    hh__cares_channel_settle(on);
 }

@@ -9,7 +9,7 @@
  * guards the list and is held while building: two threads that need the same one build it once. It
  * is taken around fork, so that a child finds it free.
  *
- * A context is constant once built. Everything about one peer is set on its SSL (tls_stream.c).
+ * A context is constant once built. Everything about one peer is set on its SSL (tls_handshake.c).
  */
 #include "net/tls_context.h"
 
@@ -28,7 +28,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/memory.h"
-#include "net/tls_stream.h"
+#include "net/tls_handshake.h"
 #include "net/tls_trust.h"
 
 struct hh_tls_context {
