@@ -33,6 +33,8 @@ void rig_close_resolver(resolver_rig *rig);
 void rig_finish(resolver_rig *rig);
 
 void rig_write(const char *path, const char *text);
+/* How long a name server may take. A test of those that say nothing has to wait that long. */
+void rig_give_up_after(resolver_rig *rig, unsigned seconds);
 void rig_start(resolver_rig *rig, rig_lookup *one, const char *host, uint16_t port);
 /* Runs the loop until the lookup is over, or has `count` addresses; fails the test after 20 s. */
 void rig_wait(resolver_rig *rig, rig_lookup *one);

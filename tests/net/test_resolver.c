@@ -260,6 +260,7 @@ static void test_silent_server(void **state)
     fixture *all = *state;
     rig_lookup one;
     script_reply(all, "silent.example", DNS_BOTH, DNS_SILENT);
+    rig_give_up_after(&all->rig, 1);
     rig_resolve(&all->rig, &one, "silent.example");
     assert_says(&one, HH_ERR_RESOLVE_TEMPORARY,
                 "name servers did not answer for \"silent.example\"");
@@ -272,6 +273,7 @@ static void test_garbage_is_no_answer(void **state)
     fixture *all = *state;
     rig_lookup one;
     script_reply(all, "garbage.example", DNS_BOTH, DNS_GARBAGE);
+    rig_give_up_after(&all->rig, 1);
     rig_resolve(&all->rig, &one, "garbage.example");
     assert_says(&one, HH_ERR_RESOLVE_TEMPORARY, "garbage.example");
 }
@@ -344,6 +346,7 @@ static void test_dead_server(void **state)
     char both[96];
     dead_address(dead);
     rig_close_resolver(&all->rig);
+    rig_give_up_after(&all->rig, 2);
     rig_open(&all->rig, HH_RESOLVE_AUTO, dead);
     rig_resolve(&all->rig, &one, "www.example");
     assert_says(&one, HH_ERR_RESOLVE_TEMPORARY, "could not be reached");

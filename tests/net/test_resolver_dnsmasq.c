@@ -117,6 +117,7 @@ static void test_dead_server(void **state)
     dnsmasq_stop(&dead);
     snprintf(servers, sizeof(servers), "%s,%s", dead.address, all->server.address);
     rig_close_resolver(&all->rig);
+    rig_give_up_after(&all->rig, 2);
     rig_open(&all->rig, HH_RESOLVE_AUTO, servers);
     rig_resolve(&all->rig, &one, "both.test");
     assert_int_equal(one.lookup.count, 2);
