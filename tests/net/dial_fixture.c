@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "support/alloc_fail.h"
+#include "support/held_clock.h"
 #include "support/sys_fail.h"
 
 #define FD_MAX 1024
@@ -150,6 +151,7 @@ int setup(void **state)
     (void)state;
     sys_fail_off();
     alloc_fail_off();
+    held_clock_let_go();
     descriptors_before = open_descriptors();
     memset(&names, 0, sizeof(names));
     memset(&result, 0, sizeof(result));

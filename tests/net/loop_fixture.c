@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "support/alloc_fail.h"
+#include "support/held_clock.h"
 #include "support/sys_fail.h"
 
 unsigned open_descriptors(void)
@@ -70,6 +71,7 @@ int setup(void **state)
     sys_fail_off();
     sys_fail_count_start();
     alloc_fail_off();
+    held_clock_let_go();
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/failure.h"
 #include "base/memory.h"
+#include "support/held_clock.h"
 #include "support/sys_fail.h"
 
 /* Connecting. */
@@ -125,9 +126,10 @@ static void test_refused_one_is_followed_at_once(void **state)
     hh_address addresses[] = {four.address, six.address};
 
     (void)state;
+    held_clock_hold(); /* the stagger never ends */
     dial_addresses(addresses, 2);
+    held_clock_let_go();
     assert_string_equal(result.remote, four.text);
-    assert_true(result.connect_ns < HH_CONNECT_STAGGER_MS * NS_PER_MS);
     assert_talks(&four);
     leave(&six);
     leave(&four);

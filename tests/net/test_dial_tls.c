@@ -16,7 +16,7 @@
 #include "support/certificates.h"
 #include "support/tls_server.h"
 
-#define FAR_MS 20000
+#define FAR_MS 60000
 
 static const unsigned char alpn[] = "\x02h2\x08http/1.1";
 static const unsigned char server_alpn[] = "\x08http/1.1";

@@ -22,7 +22,7 @@
 #include "support/alloc_fail.h"
 #include "support/sys_fail.h"
 
-#define FAR_MS 20000
+#define FAR_MS 60000
 
 typedef struct fixture {
     hh_loop *loop;
