@@ -70,7 +70,7 @@ void assert_file(const answer *of, nginx_file_name name)
 
 void e2e_until_idle(hh_client *client, uint64_t count)
 {
-    int64_t until = clock_ms() + 10000;
+    int64_t until = clock_ms() + FAR_MS;
     while (whole_stats(client).connections_idle > count) {
         if (clock_ms() > until)
             fail_msg("connections stay idle");

@@ -11,6 +11,8 @@
 #include "support/certificates.h"
 #include "support/nginx.h"
 
+#define FAR_MS 60000 /* a bound that is only met when something hangs */
+
 typedef struct e2e {
     certificates certificates;
     nginx nginx;
@@ -31,7 +33,7 @@ hh_client *e2e_client(void);
 /* The answer ended well, with status 200 and the file, byte for byte. */
 void assert_file(const answer *of, nginx_file_name name);
 void assert_bytes(hh_slice got, hh_slice wanted);
-/* Ten seconds of steps at most until the client's books show no more than `count` idle ones. */
+/* A minute of steps at most until the client's books show no more than `count` idle ones. */
 void e2e_until_idle(hh_client *client, uint64_t count);
 
 #endif

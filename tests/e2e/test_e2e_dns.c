@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "support/dns_server.h"
 #include "support/dnsmasq.h"
 
@@ -226,16 +227,24 @@ static void test_cache(void **state)
 
 /* --- Happy Eyeballs -------------------------------------------------------------------------- */
 
+/* An attempt to connect that is in vain takes longer than a test may. */
+static hh_client_options patient(void)
+{
+    hh_client_options options = options_for(names.address);
+    options.timeout.connect_ms = 2 * FAR_MS;
+    return options;
+}
+
 /* RFC 8305 §5: a dead address costs a quarter of a second, not a time-out. */
 static void test_dead_among_living(void **state)
 {
     (void)state;
     dig_v4();
-    hh_client_options options = options_for(names.address);
+    hh_client_options options = patient();
     for (int i = 0; i < 4; i++) {
         int64_t begun = clock_ms();
         expect_file(&options, url_of("mixed.test"), "127.0.0.1");
-        assert_true(clock_ms() - begun < 2000);
+        assert_true(clock_ms() - begun < FAR_MS);
     }
     fill_holes();
 }
@@ -264,12 +273,12 @@ static void test_all_dead(void **state)
 static void test_dead_v6(void **state)
 {
     (void)state;
-    hh_client_options options = options_for(names.address);
+    hh_client_options options = patient();
     expect_file(&options, url_of("both.test"), "127.0.0.1"); /* refused */
     dig_v6();
     int64_t begun = clock_ms();
     expect_file(&options, url_of("both.test"), "127.0.0.1"); /* silent */
-    assert_true(clock_ms() - begun >= 200 && clock_ms() - begun < 2000);
+    assert_true(clock_ms() - begun >= 200 && clock_ms() - begun < FAR_MS);
     fill_holes();
 }
 
@@ -287,6 +296,23 @@ static void test_living_v6(void **state)
     hh_slice remote = hh_response_remote_address(got.response);
     assert_true(remote.length > 6 && memcmp(remote.data, "[::1]:", 6) == 0);
     answer_clear(&got);
+}
+
+/* A millisecond passes with each step, however long that takes. */
+static void get_in_less_than(int64_t ms, const hh_client_options *options, const char *url,
+                             answer *to)
+{
+    hh_client *client = whole_client(options);
+    hh_request *request = whole_request(client, NULL, url);
+    memset(to, 0, sizeof *to);
+    whole_submit(client, request, to);
+    hh_request_destroy(request);
+    for (int64_t passed = 0; to->terminals == 0; passed++) {
+        assert_true(passed < ms);
+        whole_pass(client, 1);
+        whole_step(client, 20);
+    }
+    hh_client_destroy(client);
 }
 
 /* One family's answer never comes: the other one's addresses serve. */
@@ -307,10 +333,9 @@ static void test_half_an_answer(void **state)
                                            .ttl = 60});
         hh_client_options options = options_for(dns_server_address(server));
         answer got;
-        int64_t begun = clock_ms();
-        get_from(&options, nginx_url_as(&servers.nginx, site, "half.test", "/f100"), &got);
+        get_in_less_than(HH_DNS_TRY_MS, &options,
+                         nginx_url_as(&servers.nginx, site, "half.test", "/f100"), &got);
         assert_file(&got, NGINX_F100);
-        assert_true(clock_ms() - begun < 1500);
         answer_clear(&got);
         dns_server_stop(server);
     }
@@ -386,7 +411,7 @@ static void test_silence(void **state)
     assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_RESOLVE,
                   "resolve mute.test timed out after 200 ms");
     assert_int_equal(got.error.processed, HH_PROCESSED_NO);
-    assert_true(clock_ms() - begun >= 200 && clock_ms() - begun < 1500);
+    assert_true(clock_ms() - begun >= 200);
     answer_clear(&got);
     options.timeout.connect_ms = 0;
     options.timeout.total_ms = 150;
@@ -484,9 +509,8 @@ static void test_second_server(void **state)
     char list[80];
     snprintf(list, sizeof list, "127.0.0.1:%u,%s", 1u, names.address);
     hh_client_options options = options_for(list);
-    int64_t begun = clock_ms();
+    options.timeout.connect_ms = FAR_MS;
     expect_file(&options, url_of("one.test"), "127.0.0.1");
-    assert_true(clock_ms() - begun < 4000);
 }
 
 /* An answer too long for a datagram comes over TCP. */
@@ -516,7 +540,7 @@ int main(void)
         cmocka_unit_test(test_all_dead),
         cmocka_unit_test(test_dead_v6),
         cmocka_unit_test(test_living_v6),
-        cmocka_unit_test(test_half_an_answer),
+        WHOLE_HELD(test_half_an_answer),
         cmocka_unit_test(test_no_such_name),
         cmocka_unit_test(test_blocking_failure),
         cmocka_unit_test(test_bad_servers),

@@ -63,15 +63,15 @@ static void take_all(foreign *run)
     }
 }
 
-/* Waits in the foreign loop for the client's descriptor; false: ten seconds of nothing. */
+/* Waits in the foreign loop for the client's descriptor; false: nothing, and it hangs. */
 static bool await(loop_kind kind, int epoll, int fd)
 {
     if (kind == LOOP_EPOLL) {
         struct epoll_event event;
-        return epoll_wait(epoll, &event, 1, 10000) == 1;
+        return epoll_wait(epoll, &event, 1, FAR_MS) == 1;
     }
     struct pollfd watched = {.fd = fd, .events = POLLIN};
-    return poll(&watched, 1, 10000) == 1;
+    return poll(&watched, 1, FAR_MS) == 1;
 }
 
 static bool is_readable(int fd, int timeout_ms)
@@ -140,12 +140,11 @@ static void test_foreign_poll(void **state)
     run_foreign(LOOP_POLL, NGINX_PLAIN);
 }
 
-/* A deadline alone makes the descriptor readable. */
-static void test_deadline_wakes(void **state)
+/* Ends in the time it has; false: before there was any body. */
+static bool run_into_deadline(int64_t total_ms)
 {
-    (void)state;
     hh_client_options options = e2e_options();
-    options.timeout.total_ms = 200;
+    options.timeout.total_ms = total_ms;
     options.body_window_bytes = 65536;
     hh_client *client = whole_client(&options);
     answer got = {.holds = 1};
@@ -154,16 +153,27 @@ static void test_deadline_wakes(void **state)
     whole_submit(client, request, &got);
     hh_request_destroy(request);
     while (got.terminals == 0) {
-        assert_true(is_readable(hh_client_fd(client), 5000));
+        assert_true(is_readable(hh_client_fd(client), FAR_MS));
         assert_int_equal(hh_client_step(client, 0), HH_OK);
         whole_take(client);
     }
-    assert_true(clock_ms() - begun >= 200 && clock_ms() - begun < 2000);
-    assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_BODY, NULL);
+    assert_true(clock_ms() - begun >= total_ms);
+    assert_int_equal(got.error.code, HH_ERR_TIMEOUT_TOTAL);
+    bool had_body = got.error.phase == HH_PHASE_BODY;
     whole_release(client, &got, got.held_count);
     answer_clear(&got);
     assert_at_rest(client);
     hh_client_destroy(client);
+    return had_body;
+}
+
+/* A deadline alone makes the descriptor readable. */
+static void test_deadline_wakes(void **state)
+{
+    (void)state;
+    int64_t ms = 100;
+    while (!run_into_deadline(ms)) /* however busy the machine is */
+        ms *= 2;
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -196,16 +206,22 @@ static void test_signals_and_blocking_calls(void **state)
         const char *url = nginx_url(&servers.nginx, sites[s], "/f65537");
         const nginx_file *file = &servers.nginx.files[NGINX_F65537];
         hh_client *client = e2e_client();
-        size_t good = 0, interrupted = 0;
-        storm(1500);
-        int64_t until = clock_ms() + 20000;
+        size_t good = 0, interrupted = 0, in_a_row = 0;
+        long period = 1500;
+        storm(period);
+        int64_t until = clock_ms() + 120000;
         while (good < 100 || interrupted < 5) {
             assert_true(clock_ms() < until);
+            if (in_a_row == 10) { /* the machine is too busy for one to get through */
+                in_a_row = 0;
+                storm(period *= 2);
+            }
             hh_response *response = NULL;
             hh_error error;
             hh_status status = hh_get(client, url, &response, &error);
             if (status == HH_INTERRUPTED) {
                 interrupted++;
+                in_a_row++;
                 assert_null(response);
                 continue;
             }
@@ -216,6 +232,7 @@ static void test_signals_and_blocking_calls(void **state)
             assert_bytes(hh_response_body(response), (hh_slice){file->data, file->length});
             hh_response_destroy(response);
             good++;
+            in_a_row = 0;
         }
         storm(0);
         hh_client_stats stats = whole_stats(client);
@@ -248,7 +265,7 @@ static void test_signals_and_steps(void **state)
         whole_submit(client, request, &got[i]);
         hh_request_destroy(request);
     }
-    int64_t until = clock_ms() + 20000;
+    int64_t until = clock_ms() + FAR_MS;
     while (hh_client_pending(client) > 0 && clock_ms() < until) {
         hh_status status = hh_client_step(client, 1000);
         if (status != HH_OK && status != HH_INTERRUPTED) {
@@ -260,10 +277,10 @@ static void test_signals_and_steps(void **state)
     }
     /* With nothing to do a step is cut short by the next signal, not by its time. */
     int64_t begun = clock_ms();
-    while (hh_client_step(client, 10000) != HH_INTERRUPTED)
+    while (hh_client_step(client, FAR_MS) != HH_INTERRUPTED)
         ;
     storm(0);
-    assert_true(clock_ms() - begun < 5000);
+    assert_true(clock_ms() - begun < FAR_MS);
     assert_true(atomic_load(&alarms) > 0);
     print_message("%zu steps interrupted\n", interrupted);
     for (size_t i = 0; i < COUNT; i++) {
@@ -287,7 +304,7 @@ static void end_in_child(hh_client *client, hh_request *request)
     assert_true(child >= 0);
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
-        alarm(20);
+        alarm(120);
         hh_id id = 0;
         int is_refused =
             request == NULL || hh_submit(client, request, NULL, &id) == HH_ERR_CLIENT_CLOSED;
@@ -330,7 +347,7 @@ static void test_fork_idle(void **state)
         whole_drain(client);
         expect_all(got, NGINX_F65537);
         /* Those still being dialled become idle too. */
-        int64_t until = clock_ms() + 10000;
+        int64_t until = clock_ms() + FAR_MS;
         while (whole_stats(client).connections_dialling > 0 && clock_ms() < until)
             whole_step(client, 1000);
         uint64_t opened = whole_stats(client).connections_opened;
@@ -492,9 +509,9 @@ static void test_submits_from_threads(void **state)
             assert_int_equal(pthread_create(&threads[i], NULL, submit_many, &submitters[i]), 0);
         }
         int64_t begun = clock_ms();
-        while (done + cancelled < (size_t)SUBMITTERS * SUBMITS && clock_ms() - begun < 20000) {
+        while (done + cancelled < (size_t)SUBMITTERS * SUBMITS && clock_ms() - begun < FAR_MS) {
             const hh_event *event;
-            assert_int_equal(hh_client_step(client, 5000), HH_OK);
+            assert_int_equal(hh_client_step(client, FAR_MS), HH_OK);
             while ((event = hh_next_event(client)) != NULL) {
                 if (event->type == HH_EVENT_DONE)
                     done++;
