@@ -12,6 +12,7 @@ each event.
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Callable
@@ -65,6 +66,7 @@ class Http2Server:
         self.script = script
         self.acknowledges_pings = acknowledges_pings
         self.links: list[Link] = []
+        self.ended: queue.Queue[Link] = queue.Queue()  # all that came on them has been read
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -105,3 +107,4 @@ class Http2Server:
             pass
         finally:
             link.connection.close()
+            self.ended.put(link)

@@ -33,7 +33,7 @@ def test_functions(peer, verb):
 
 
 def test_request(peer):
-    told = hyperhttp.request("PURGE", peer.url("/echo"), content=b"x", timeout=5.0).json()
+    told = hyperhttp.request("PURGE", peer.url("/echo"), content=b"x", timeout=120.0).json()
     assert (told["method"], told["body"]) == ("PURGE", "x")
 
 
@@ -301,7 +301,7 @@ def test_batch_refuses_bodies_from_iterators(peer, run):
     assert [request.body for request in peer.requests] == [b"c"]
 
 
-@pytest.mark.parametrize("keywords", [{}, {"headers": {"A": "b"}, "timeout": 5.0}])
+@pytest.mark.parametrize("keywords", [{}, {"headers": {"A": "b"}, "timeout": 120.0}])
 def test_batch_get(peer, closed_port, run, keywords):
     urls = [peer.url("/ok"), peer.url("/status/404"), f"http://127.0.0.1:{closed_port}/", "no"]
 

@@ -150,7 +150,7 @@ def test_task_group_failure_cancels_the_others(run, peer):
 
 def test_wait_for(run, peer):
     async def body(client):
-        assert (await asyncio.wait_for(client.get(peer.url()), 10)).status_code == 200
+        assert (await asyncio.wait_for(client.get(peer.url()), 120)).status_code == 200
         call = client.get(peer.url("/hang"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(call, 0.01)

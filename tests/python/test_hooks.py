@@ -140,14 +140,20 @@ def test_raise_for_status_as_a_hook(run, peer):
 
 
 def test_cancelled_in_a_hook(run, peer):
-    async def wait_for_ever(_):
-        await asyncio.Event().wait()
-
-    async def body(client):
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(client.get(peer.url()), 0.05)
-
     for when in ("request", "response"):
+        entered = asyncio.Event()
+
+        async def wait_for_ever(_, entered=entered):
+            entered.set()
+            await asyncio.Event().wait()
+
+        async def body(client, entered=entered):
+            task = asyncio.ensure_future(client.get(peer.url()))
+            await entered.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
         with_client(run, body, event_hooks={when: [wait_for_ever]})
 
 

@@ -59,7 +59,7 @@ async def get(client: hyperhttp.Client, url: str) -> None:
 
 
 async def get_with_everything(client: hyperhttp.Client, url: str) -> None:
-    await client.get(url + "/ok", params={"a": [1, None]}, headers={"x-a": "b"}, timeout=5.0)
+    await client.get(url + "/ok", params={"a": [1, None]}, headers={"x-a": "b"}, timeout=120.0)
 
 
 async def gather(client: hyperhttp.Client, url: str) -> None:

@@ -328,9 +328,9 @@ def test_credentials_in_utf_8():
 def test_use_client_default(peer):
     unset = hyperhttp.USE_CLIENT_DEFAULT
     with hyperhttp.Session(auth=("u", "p"), timeout=hyperhttp.Timeout(read=0.05)) as session:
-        assert session.get(peer.url("/ok"), auth=unset, timeout=unset).status_code == 200
+        assert session.get(peer.url("/ok"), auth=unset, timeout=120).status_code == 200
         with pytest.raises(hyperhttp.ReadTimeout):
-            session.get(peer.url("/hang"), timeout=unset)
+            session.get(peer.url("/hang"), auth=unset, timeout=unset)
     assert all(request.values("authorization") for request in peer.requests)
     assert repr(unset) == "USE_CLIENT_DEFAULT"
     assert pickle.loads(pickle.dumps(unset)) is unset

@@ -267,7 +267,7 @@ def test_asyncio_takes_it():
         assert inspect.isawaitable(response.text())
         gathered = await asyncio.gather(response.text(), response.read(), response.text())
         task = await asyncio.create_task(response.text())
-        waited = await asyncio.wait_for(response.text(), 5)
+        waited = await asyncio.wait_for(response.text(), 120)
         shielded = await asyncio.shield(response.text())
         async with asyncio.TaskGroup() as group:
             grouped = group.create_task(response.text())
