@@ -14,7 +14,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from fixtures import Http2Peer, closed_port, make_certificate, nginx, other_peer, peer  # noqa: E402, F401
+from fixtures import (  # noqa: E402
+    PATIENCE_S,
+    Http2Peer,
+    closed_port,  # noqa: F401
+    make_certificate,
+    nginx,  # noqa: F401
+    other_peer,  # noqa: F401
+    peer,  # noqa: F401
+)
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Command:
 
     def finish(self, process: subprocess.Popen, given: bytes = b"") -> Outcome:
         try:
-            out, err = process.communicate(given, timeout=60)
+            out, err = process.communicate(given, timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import peak_kib
+from conftest import PATIENCE_S, peak_kib
 from peer import Peer, pattern
 
 
@@ -152,7 +152,7 @@ def test_closed_pipe_stops_quietly(hyperhttp, peer):
     process = hyperhttp.start(peer.url("/bytes/50000000"))
     assert process.stdout.read(10) == pattern(10)
     process.stdout.close()
-    assert process.wait(timeout=60) == 23
+    assert process.wait(timeout=PATIENCE_S) == 23
     assert process.stderr.read() == b""
 
 
@@ -581,7 +581,7 @@ def test_http2_interrupted(hyperhttp, http2_peer, tmp_path):
                               http2_peer.url("/stall"))  # fmt: skip
     http2_peer.wait_for(1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=PATIENCE_S) == 130
     assert os.listdir(tmp_path) == []
 
 
@@ -594,7 +594,7 @@ def test_interrupt(hyperhttp, peer, tmp_path, number, status, path):
     process = hyperhttp.start("-o", tmp_path / "x", peer.url(path))
     peer.wait_for(1)
     process.send_signal(number)
-    assert process.wait(timeout=30) == status
+    assert process.wait(timeout=PATIENCE_S) == status
     assert os.listdir(tmp_path) == []
 
 
@@ -603,7 +603,7 @@ def test_interrupt_before_anything_is_sent(hyperhttp, peer):
     process.stdin.write(b"x" * 200_000)  # more than the pipe holds: it is being read
     process.stdin.flush()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=PATIENCE_S) == 130
     assert process.stderr.read() == b""
     assert peer.requests == []
 
@@ -651,7 +651,7 @@ def test_interrupt_during_the_wait_for_a_retry(hyperhttp, peer):
     process = hyperhttp.start("--retry", "3", "--retry-delay", "600", peer.url("/status/503"))
     assert b"trying again" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=PATIENCE_S) == 130
 
 
 # Connections.
@@ -714,10 +714,10 @@ def test_binary_stays_off_the_terminal(hyperhttp, peer):
     ours, theirs = os.openpty()
     try:
         process = hyperhttp.start(peer.url("/binary"), stdout=theirs)
-        assert process.wait(timeout=30) == 23
+        assert process.wait(timeout=PATIENCE_S) == 23
         assert b"binary" in process.stderr.read()
         process = hyperhttp.start("-o", "-", peer.url("/binary"), stdout=theirs)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         assert os.read(ours, 3) == b"\x00\x01\x02"
     finally:
         os.close(ours)

@@ -6,15 +6,20 @@ A conftest.py imports those it wants by name.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from peer import Peer
+
+PATIENCE_S = 120  # a machine may be busy, a sanitizer slow
+STARTS = 10
 
 
 @pytest.fixture
@@ -32,9 +37,17 @@ def other_peer():
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """None of those that the kernel gives to whoever asks for any, a connection of another test's
+    most of all: it is still free when a server takes it."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first_given // 2, first_given)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @pytest.fixture
@@ -99,20 +112,20 @@ def make_certificate(base: Path, *more_names: str) -> None:
     )
 
 
-def is_listening(process: subprocess.Popen, port: int) -> bool:
-    """Waits until a server listens; False if it ended before."""
-    while process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            return True
-        except ConnectionRefusedError:
-            continue
-    return False
-
-
-def wait_until_listening(process: subprocess.Popen, port: int) -> None:
-    if not is_listening(process, port):
-        pytest.fail("nginx ended: " + (process.stderr.read() or b"").decode())
+def is_listening(process: subprocess.Popen, *ports: int) -> bool:
+    """Waits until a server listens at all its ports; False if it ended before."""
+    deadline = time.monotonic() + PATIENCE_S
+    for port in ports:
+        while True:
+            if process.poll() is not None:
+                return False
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, "the server doesn't listen"
+                time.sleep(0.002)
+    return process.poll() is None
 
 
 class Http2Peer(Peer):
@@ -145,7 +158,7 @@ class Http2Peer(Peer):
         program = shutil.which("nghttpx", path=os.environ["PATH"] + ":/usr/sbin")
         if program is None:
             pytest.fail("nghttpx is missing: install the package nghttp2-proxy")
-        for _ in range(10):  # somebody else may take a port that was free
+        for _ in range(STARTS):  # somebody else may take a port that was free
             self._port, self.plain_port = free_port(), free_port()
             self._proxy = subprocess.Popen(
                 [program, "--conf=/dev/null", "--single-process", "--workers=1"]
@@ -161,14 +174,14 @@ class Http2Peer(Peer):
                 stderr=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k != "LD_PRELOAD"},
             )
-            if all(is_listening(self._proxy, port) for port in (self._port, self.plain_port)):
+            if is_listening(self._proxy, self._port, self.plain_port):
                 return self
         pytest.fail("nghttpx doesn't start")
 
     def stop(self) -> None:
         if self._proxy is not None:
             self._proxy.terminate()
-            self._proxy.wait(timeout=60)
+            self._proxy.wait(timeout=PATIENCE_S)
         super().stop()
 
 
@@ -179,19 +192,23 @@ def nginx(tmp_path_factory) -> Nginx:
         pytest.fail("nginx is missing: install the package nginx")
     base = tmp_path_factory.mktemp("nginx")
     (base / "root").mkdir()
-    made = Nginx(base / "root", free_port(), free_port(), base / "cert.pem")
     make_certificate(base)
-    (base / "conf").write_text(
-        NGINX_CONFIGURATION.format(base=base, port=made.port, tls_port=made.tls_port)
-        + ("" if os.geteuid() != 0 else "\nuser root;\n")
-    )
-    process = subprocess.Popen(
-        [program, "-p", str(base), "-c", str(base / "conf"), "-e", str(base / "error.log")],
-        stderr=subprocess.PIPE,
-    )
+    for _ in range(STARTS):
+        made = Nginx(base / "root", free_port(), free_port(), base / "cert.pem")
+        (base / "conf").write_text(
+            NGINX_CONFIGURATION.format(base=base, port=made.port, tls_port=made.tls_port)
+            + ("" if os.geteuid() != 0 else "\nuser root;\n")
+        )
+        process = subprocess.Popen(
+            [program, "-p", str(base), "-c", str(base / "conf"), "-e", str(base / "error.log")],
+            stderr=subprocess.DEVNULL,
+        )
+        if is_listening(process, made.port, made.tls_port):
+            break
+    else:
+        pytest.fail("nginx ends: " + (base / "error.log").read_text())
     try:
-        wait_until_listening(process, made.port)
         yield made
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)

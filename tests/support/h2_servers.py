@@ -30,10 +30,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fixtures import free_port, make_certificate
+from fixtures import PATIENCE_S, STARTS, free_port, make_certificate
 
-PATIENCE_S = 30
-STARTS = 5
 SIZES = {"small": 100, "page": 128 << 10, "medium": 1 << 20, "large": 16 << 20}
 
 

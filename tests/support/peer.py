@@ -14,7 +14,7 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-PATIENCE = 60.0  # seconds; a machine may be busy, a sanitizer slow
+PATIENCE = 120.0  # seconds; a machine may be busy, a sanitizer slow
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Peer:
         with self._lock:
             return sum(request.path == path for request in self.requests)
 
-    def wait_for(self, count: int, timeout: float = 30) -> None:
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> None:
         """Waits until `count` more requests have arrived."""
         for _ in range(count):
             assert self.arrived.acquire(timeout=timeout), "the request never came"
