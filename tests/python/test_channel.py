@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from asleep import wait_until_main_thread_sleeps
 from peer import pattern
 
 import hyperhttp
@@ -63,7 +64,7 @@ def test_events_in_order(any_loop, peer):
         assert exchange.is_ended
         assert exchange.take() is None
         assert exchange.take() is None
-        await asyncio.wait_for(exchange.wait(), 5)
+        await asyncio.wait_for(exchange.wait(), 120)
         exchange.close()
         exchange.close()
         with pytest.raises(RuntimeError, match="closed"):
@@ -422,9 +423,10 @@ def test_many_threads(peer):
 def test_ctrl_c_interrupts_a_wait(peer):
     def interrupt():
         peer.wait_for(1)
+        wait_until_main_thread_sleeps()
         os.kill(os.getpid(), signal.SIGINT)
 
-    with hyperhttp.Session(max_connections=1) as session:
+    with hyperhttp.Session(max_connections=1, timeout=None) as session:
         thread = threading.Thread(target=interrupt)
         thread.start()
         with pytest.raises(KeyboardInterrupt):
@@ -458,7 +460,7 @@ def test_a_harmless_signal_doesnt(peer):
 
 
 def wait_for_child(child):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from asleep import wait_until_process_sleeps
 
 import hyperhttp
 
 
 def command(*arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "hyperhttp", *arguments], capture_output=True, timeout=60, **options
+        [sys.executable, "-m", "hyperhttp", *arguments], capture_output=True, timeout=120, **options
     )
 
 
@@ -155,8 +156,9 @@ def test_ctrl_c(peer):
         stderr=subprocess.PIPE,
     )
     peer.wait_for(1)
+    wait_until_process_sleeps(process.pid)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
@@ -168,6 +170,6 @@ def test_a_reader_that_goes_away(peer):
     )
     process.stdout.read(1000)
     process.stdout.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=120) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
