@@ -282,9 +282,9 @@ def test_a_signal_that_cuts_no_wait_short_is_seen(peer):
     process.stdin.write("\n")
     process.stdin.flush()
     peer.wait_for(1)
-    wait_until_asleep(process)
+    wait_until_process_sleeps(process.pid)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[0] == "interrupted\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "interrupted\n"
 
 
 def test_a_signal_whose_handler_returns_interrupts_nothing(peer):
