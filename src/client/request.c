@@ -332,6 +332,16 @@ static hh_status set_target(hh_request *request, hh_slice url, hh_error *error)
     return status;
 }
 
+/* The usual methods stand here, so that a request without fields needs no block of its arena. */
+static hh_slice keep_method(hh_request *request, hh_slice method)
+{
+    static const char *const usual[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"};
+    for (size_t i = 0; i < HH_COUNT_OF(usual); i++)
+        if (hh__slice_is(method, usual[i]))
+            return hh_slice_of(usual[i]);
+    return hh__arena_copy(&request->arena, method);
+}
+
 hh_status hh_request_create_slice(hh_client *client, hh_slice method, hh_slice url,
                                   hh_request **out, hh_error *error)
 {
@@ -351,7 +361,7 @@ hh_status hh_request_create_slice(hh_client *client, hh_slice method, hh_slice u
     request->settings = hh__client_settings(client);
     request->rewind = HH_REWIND_POSSIBLE;
     hh__arena_init(&request->arena, 2 * TEXT_MAX_BYTES);
-    request->method = hh__arena_copy(&request->arena, method);
+    request->method = keep_method(request, method);
     hh_status status = HH_ERR_NO_MEMORY;
     if (request->method.data != NULL)
         status = set_target(request, url, error);

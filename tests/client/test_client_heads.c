@@ -4,7 +4,9 @@
  */
 #include "whole.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -141,6 +143,34 @@ static void test_heads_of_requests_without_fields(void **state)
     free(seen);
 }
 
+/* Those that are kept as static text, and others; letter case counts (RFC 9110 §9.1). */
+static void test_methods(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"GET", "OPTIONS", "get", "PURGE"};
+    peer *server = peer_of(SCRIPT(READ, SEND(OK_HELLO), LOOP));
+    hh_client *client = whole_client(NULL);
+    for (size_t i = 0; i < 4; i++) {
+        char own[16];
+        char line[64];
+        snprintf(own, sizeof own, "%s", methods[i]);
+        answer got = {.id = 0};
+        hh_request *request = whole_request(client, own, peer_url(server, "/p"));
+        memset(own, 'X', sizeof own - 1); /* the caller's text isn't kept */
+        whole_submit(client, request, &got);
+        whole_drain(client);
+        assert_answered(&got, 200, "hello");
+        answer_clear(&got);
+        hh_request_destroy(request);
+        char *seen = peer_received(server, 0);
+        snprintf(line, sizeof line, "%s /p HTTP/1.1\r\n", methods[i]);
+        assert_contains(seen, line);
+        free(seen);
+    }
+    hh_client_destroy(client);
+    peer_stop(server);
+}
+
 static void test_connection_close_by_default(void **state)
 {
     (void)state;
@@ -169,6 +199,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_default_headers),
         cmocka_unit_test(test_heads_of_requests_without_fields),
+        cmocka_unit_test(test_methods),
         cmocka_unit_test(test_connection_close_by_default),
     };
     static const whole_h1_only h1_only[] = {
