@@ -19,7 +19,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -28,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/fork.h"
 #include "base/limits.h"
 #include "base/memory.h"
 
@@ -37,7 +37,7 @@ struct hh_loop {
     int epoll_fd;
     int wake_fd;
     int timer_fd;
-    unsigned fork_generation; /* of the process that made the loop */
+    unsigned forks; /* up to the process that made the loop */
     atomic_bool is_woken;
     bool is_running;
     bool is_cut_short; /* this run: no more reports */
@@ -56,25 +56,9 @@ struct hh_loop {
     struct epoll_event reports[HH_LOOP_EVENTS_MAX];
 };
 
-/* Counts the forks between the first process and this one. Written in a child while it has one
- * thread. */
-static atomic_uint fork_count;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static int fork_status;
-
-static void count_fork(void)
-{
-    atomic_fetch_add_explicit(&fork_count, 1, memory_order_relaxed);
-}
-
-static void register_fork(void)
-{
-    fork_status = pthread_atfork(NULL, NULL, count_fork);
-}
-
 bool hh__loop_is_forked(const hh_loop *loop)
 {
-    return atomic_load_explicit(&fork_count, memory_order_relaxed) != loop->fork_generation;
+    return hh__forks() != loop->forks;
 }
 
 static int64_t clock_ns(void)
@@ -495,12 +479,11 @@ hh_status hh__loop_create(hh_loop **out, hh_error *error)
     hh_loop *loop;
     hh_status status;
 
-    pthread_once(&fork_once, register_fork);
-    loop = fork_status == 0 ? hh__calloc(1, sizeof(*loop)) : NULL;
+    loop = hh__forks_watch() == HH_OK ? hh__calloc(1, sizeof(*loop)) : NULL;
     if (loop == NULL)
         return hh__fail(error, HH_ERR_NO_MEMORY, HH_PHASE_NONE, "%s", no_memory);
     loop->epoll_fd = loop->wake_fd = loop->timer_fd = -1;
-    loop->fork_generation = atomic_load_explicit(&fork_count, memory_order_relaxed);
+    loop->forks = hh__forks();
     atomic_init(&loop->is_woken, false);
     loop->wake_watch.on_ready = on_wake;
     loop->timer_watch.on_ready = on_timer_fd;
