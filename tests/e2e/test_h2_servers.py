@@ -189,8 +189,8 @@ def test_idle_time_out_of_the_server(calls, servers, name):
 
 @pytest.mark.parametrize("name", ["nginx", "apache", "caddy", "haproxy"])
 def test_graceful_reload_under_load(calls, servers, name, transport):
-    """Old processes finish what they have begun; new ones take the rest. Not so Apache: a process
-    that is going may take a connection and close it without a word."""
+    """Old processes finish what they have begun; new ones take the rest. Apache's close connections
+    with requests under way, new ones too, now behind a GOAWAY and now without: those go again."""
     server = servers[name]
     count = 3000
     options = ["--requests", count, "--at-once", 50, "--say", 500]
@@ -198,12 +198,6 @@ def test_graceful_reload_under_load(calls, servers, name, transport):
     assert process.stdout.readline() == "500 answered\n"
     server.reload()
     report = calls.finish(process)
-    if name == "apache":
-        assert set(report["errors"]) <= {"HH_ERR_EMPTY_RESPONSE", "HH_ERR_RECEIVE"}
-        failed = sum(report["errors"].values())
-        assert failed <= 50
-        assert report["statuses"] == {"200": count - failed}
-        return
     assert_all_answered(report, server, "small", count)
 
 
