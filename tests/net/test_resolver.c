@@ -534,11 +534,13 @@ static void test_resolv_conf_is_read_again(void **state)
     rig_ahead_ns += SECOND;
     rig_resolve(&all->rig, &one, "db");
     assert_string_equal(rig_text(&one), "192.0.2.3:80");
-    /* What was under way ends as it began. */
+    /* What was under way ends as it began, and its channel with it. */
     dns_server_wait(all->server, "slow.old.example", DNS_BOTH, 2);
+    size_t timers = hh__loop_timer_count(all->rig.loop);
     dns_server_release(all->server, "slow.old.example", DNS_BOTH);
     rig_wait(&all->rig, &old);
     assert_string_equal(rig_text(&old), "192.0.2.1:80");
+    assert_true(hh__loop_timer_count(all->rig.loop) < timers);
     rig_ahead_ns += SECOND;
     unlink(all->rig.resolv_conf);
     rig_resolve(&all->rig, &one, "db.new.example");
