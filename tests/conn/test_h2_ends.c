@@ -148,6 +148,69 @@ static void test_cancel_inside_a_read_returns_credit(void **state)
     assert_true(rig->peer.allowance >= HH_H2_CONN_WINDOW_BYTES / 2);
 }
 
+/* Cuts the frame in front of its byte `cut` and says the rest after the cancel, which comes there
+ * (`act` GO), or on the first of its body (CANCEL). */
+static void cancel_inside(h2_rig *rig, hh_slice frame, size_t cut, rig_act act)
+{
+    rig_call *c = h2_rig_get(rig, 0);
+    h2_rig_run(rig);
+    h2_put_headers(&rig->say, rig->peer.last_id, 0, OK);
+    h2_rig_say(rig);
+    c->acts[RIG_BODY] = act;
+    hh__bytes_append(&rig->say, frame.data, cut);
+    h2_rig_say(rig);
+    if (act == RIG_GO)
+        h2_rig_cancel(rig, 0);
+    hh__bytes_append(&rig->say, frame.data + cut, frame.length - cut);
+    h2_rig_say(rig);
+    assert_false(c->is_active);
+    (void)h2_rig_wrote(rig);
+}
+
+/* A DATA frame of `body` for the next stream, cut in many places, a cancel for each. */
+static void cancel_at_every_cut(h2_rig *rig, const char *body, uint8_t padding, rig_act act)
+{
+    for (size_t cut = 0, length = 1; cut < length; cut += 1 + length / 64) {
+        hh_bytes frame;
+        hh__bytes_init(&frame, SIZE_MAX);
+        h2_put_padded_data(&frame, rig->peer.last_id + 2, 0, body, padding);
+        length = frame.length;
+        cancel_inside(rig, hh__bytes_slice(&frame), cut, act);
+        hh__bytes_finish(&frame);
+    }
+}
+
+/* Not a byte of credit is lost where a frame is half here when its call is cancelled: of its body,
+ * over several reads, or of its padding (RFC 9113 §6.1). What is returned next is all of it. */
+static void test_cancel_inside_a_frame_returns_credit(void **state)
+{
+    enum { LONG = 12000, SHORT = 4000 }; /* bodies of more and of less than one read */
+    static const rig_act acts[] = {RIG_GO, RIG_CANCEL};
+    static char body[LONG + 1];
+    h2_rig *rig = *state;
+    memset(body, 'x', LONG);
+    h2_rig_begin(rig, 1);
+    h2_rig_cancel(rig, 0);
+    assert_in_range(rig->buffers.capacity, SHORT + H2_FRAME_HEADER_BYTES, LONG);
+    hh__h2_of(rig->conn)->rtt_ns = 0; /* windows that grow would blur it */
+    for (size_t i = 0; i < HH_COUNT_OF(acts); i++) {
+        cancel_at_every_cut(rig, "0123456789", 20, acts[i]);
+        cancel_at_every_cut(rig, "0123456789", 0, acts[i]);
+        cancel_at_every_cut(rig, body, 255, acts[i]);
+    }
+    assert_true(rig->peer.allowance < HH_H2_CONN_WINDOW_BYTES);
+    h2_rig_get(rig, 0);
+    h2_rig_run(rig);
+    h2_put_headers(&rig->say, rig->peer.last_id, 0, OK);
+    for (int64_t before = INT64_MAX; rig->peer.allowance < before;) {
+        before = rig->peer.allowance;
+        h2_put_pattern(&rig->say, rig->peer.last_id, 0, 0, SHORT);
+        h2_rig_say(rig);
+        (void)h2_rig_wrote(rig);
+    }
+    assert_int_equal(rig->peer.allowance, HH_H2_CONN_WINDOW_BYTES);
+}
+
 static void test_cancel_before_anything_left(void **state)
 {
     h2_rig *rig = *state;
@@ -384,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cancelled_streams_return_credit, set_up_open,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_inside_a_read_returns_credit, set_up_open,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel_inside_a_frame_returns_credit, set_up_open,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_before_anything_left, set_up_open, tear_down),
         cmocka_unit_test_setup_teardown(test_act_inside_reports, set_up_open, tear_down),
