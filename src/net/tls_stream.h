@@ -51,10 +51,12 @@ static inline const hh_tls_stream *hh__const_tls_of(const hh_stream *stream)
 
 extern const hh_stream_ops hh__tls_stream_ops;
 
-/* Before each call of OpenSSL's. */
+/* Before each call of OpenSSL's. Looking is cheap, emptying what is empty isn't: OpenSSL 3 writes
+ * to each of 16 places, which were a twelfth of the instructions of a small request over TLS. */
 static inline void hh__tls_prepare(hh_tls_stream *tls)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
     tls->bio.has_failed = false;
 }
 

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include "base/limits.h"
 #include "base/memory.h"
 #include "support/certificates.h"
@@ -256,6 +258,24 @@ static void a_short_read_isnt_asked_for_more(void **state)
     assert_int_equal(tls_client_write_all(&client, sent_data, 10), HH_IO_OK);
     assert_int_equal(tls_client_read_all(&client, back, 10), HH_IO_OK);
     assert_memory_equal(back, sent_data, 10);
+    (void)end(&client);
+}
+
+/* The queue of errors is the thread's, and other users of OpenSSL leave theirs in it. */
+static void errors_of_others_arent_ours(void **state)
+{
+    (void)state;
+    char back[100];
+    size_t count = 0;
+    OPEN(client, plain_options, TLS_CLIENT_PAIR);
+    ERR_raise(ERR_LIB_USER, 1);
+    assert_int_equal(tls_client_write_all(&client, sent_data, 100), HH_IO_OK);
+    ERR_raise(ERR_LIB_USER, 1);
+    assert_int_equal(tls_client_read_all(&client, back, 100), HH_IO_OK);
+    ERR_raise(ERR_LIB_USER, 1);
+    assert_int_equal(hh__stream_read(client.stream, back, sizeof(back), &count), HH_IO_WAIT);
+    ERR_raise(ERR_LIB_USER, 1);
+    assert_int_equal(hh__stream_probe(client.stream), HH_IO_WAIT);
     (void)end(&client);
 }
 
@@ -809,6 +829,7 @@ int main(void)
         cmocka_unit_test(small_pieces_share_a_record),
         cmocka_unit_test(a_read_takes_several_records),
         cmocka_unit_test(a_short_read_isnt_asked_for_more),
+        cmocka_unit_test(errors_of_others_arent_ours),
         cmocka_unit_test(changing_pieces_pass_a_tiny_socket),
         cmocka_unit_test(changing_pieces_pass_at_any_stop),
         cmocka_unit_test(a_blocked_record_is_finished_first),
