@@ -119,11 +119,13 @@ void h2_put_padded_data(hh_bytes *out, uint32_t stream, unsigned flags, const ch
 void h2_put_pattern(hh_bytes *out, uint32_t stream, unsigned flags, uint64_t offset, size_t length)
 {
     do {
+        char data[DATA_MAX];
         size_t part = length < DATA_MAX ? length : DATA_MAX;
         length -= part;
         h2_put_frame_header(out, H2_DATA, length == 0 ? flags : 0, stream, part);
         for (size_t i = 0; i < part; i++)
-            hh__bytes_append_char(out, h2_pattern(offset++));
+            data[i] = h2_pattern(offset++);
+        hh__bytes_append(out, data, part);
     } while (length > 0);
 }
 
