@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import h2.events
@@ -450,6 +451,73 @@ def test_going_away():
     ):
         assert [session.get(server.url()).content for _ in range(3)] == [b"bye"] * 3
         assert len(server.links) == 3
+
+
+def hangs_up(times):
+    """A script that ends the first `times` connections instead of answering."""
+    ended = []
+
+    def answer_or_end(link, stream_id):
+        if len(ended) < times:
+            ended.append(link)
+            raise OSError("hung up")
+        link.answer(stream_id, b"in the end")
+
+    return on_request(answer_or_end)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_server_that_hangs_up_is_asked_again(times):
+    with (
+        Http2Server(hangs_up(times)) as server,
+        hyperhttp.Session(http2_prior_knowledge=True) as session,
+    ):
+        assert session.get(server.url()).content == b"in the end"
+        assert len(server.links) == 1 + times
+
+
+@pytest.mark.parametrize(("method", "asked", "retryable"), [("GET", 3, True), ("POST", 1, False)])
+def test_a_server_that_hangs_up_for_good(method, asked, retryable):
+    with (
+        Http2Server(hangs_up(10)) as server,
+        hyperhttp.Session(http2_prior_knowledge=True) as session,
+        pytest.raises(hyperhttp.RequestError) as caught,
+    ):
+        session.request(method, server.url())
+    # It is a reset when something of ours was still to be read there.
+    assert caught.value.code in ("HH_ERR_EMPTY_RESPONSE", "HH_ERR_RECEIVE")
+    assert caught.value.phase == "headers"
+    assert caught.value.retryable is retryable
+    assert len(server.links) == asked
+
+
+def test_a_server_without_settings():
+    """What claims to speak HTTP/2 and closes without a word: the error names a way out."""
+    accepted = []
+
+    def serve(listener):
+        while len(accepted) < 3:
+            connection, _ = listener.accept()
+            accepted.append(connection)
+            with connection:
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor() as pool,
+        hyperhttp.Session(http2_prior_knowledge=True) as session,
+    ):
+        listener.settimeout(BOUND)
+        served = pool.submit(serve, listener)
+        port = listener.getsockname()[1]
+        with pytest.raises(hyperhttp.RemoteProtocolError) as caught:
+            session.get(f"http://127.0.0.1:{port}/")
+        served.result(BOUND)
+    said = str(caught.value)
+    assert f"127.0.0.1:{port} closed the connection, before its HTTP/2 SETTINGS came" in said
+    assert "turn http2 off" in said
 
 
 def test_trailers():
