@@ -20,11 +20,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "net/tls_config.h"
-#include "support/certificates.h"
-#include "support/tls_client.h"
+#include "tls_fixture.h"
 
-static certificates made;
-static hh_loop *loop;
 static char ca_path[256];
 static char client_path[256];
 static char client_key_path[256];
@@ -42,9 +39,7 @@ static void write_file(const char *path, const char *text)
 
 static int set_up(void **state)
 {
-    hh_error error;
-    (void)state;
-    certificates_make(&made);
+    int result = tls_set_up(state);
     snprintf(ca_path, sizeof(ca_path), "%s/ca.crt", made.directory);
     snprintf(client_path, sizeof(client_path), "%s/client.crt", made.directory);
     snprintf(client_key_path, sizeof(client_key_path), "%s/client.key", made.directory);
@@ -52,24 +47,7 @@ static int set_up(void **state)
     snprintf(garbage_path, sizeof(garbage_path), "%s/garbage", made.directory);
     snprintf(missing_path, sizeof(missing_path), "%s/missing", made.directory);
     write_file(garbage_path, "-----BEGIN CERTIFICATE-----\nnot base64 at all\n");
-    return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    hh__loop_destroy(loop);
-    certificates_remove(&made);
-    return 0;
-}
-
-static hh_tls_config *make_config(const hh_tls_settings *settings)
-{
-    hh_tls_config *config = NULL;
-    hh_error error;
-    if (hh__tls_config_create(settings, &config, &error) != HH_OK)
-        fail_msg("%s", error.message);
-    return config;
+    return result;
 }
 
 static hh_tls_config *load_config(const hh_tls_settings *settings)
@@ -410,18 +388,9 @@ static void threads_may_share_all_of_it(void **state)
 
 /* --- Handshakes that need a configuration ----------------------------------------------------- */
 
-static tls_server *start_good(void)
-{
-    static char paths[2][256];
-    snprintf(paths[0], sizeof(paths[0]), "%s/good.crt", made.directory);
-    snprintf(paths[1], sizeof(paths[1]), "%s/good.key", made.directory);
-    return tls_server_start(
-        &(tls_server_options){.certificate_file = paths[0], .key_file = paths[1]});
-}
-
 static hh_io shake(const hh_tls_settings *settings, hh_error *error)
 {
-    tls_server *server = start_good();
+    tls_server *server = start_server("good", (tls_server_options){.max_version = 0});
     tls_client client = {.loop = loop, .server = server};
     const hh_tls_target target = {.server_name = "localhost"};
     hh_tls_config *config = make_config(settings);
@@ -666,5 +635,5 @@ int main(void)
         cmocka_unit_test(contexts_are_strict),
         cmocka_unit_test(secrets_are_logged_by_line),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, tls_tear_down);
 }

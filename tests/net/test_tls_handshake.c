@@ -13,53 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "support/certificates.h"
-#include "support/tls_client.h"
-
-static certificates made;
-static hh_loop *loop;
-
-static int set_up(void **state)
-{
-    hh_error error;
-    (void)state;
-    certificates_make(&made);
-    return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    hh__loop_destroy(loop);
-    certificates_remove(&made);
-    return 0;
-}
-
-static hh_tls_config *make_config(const hh_tls_settings *settings)
-{
-    hh_tls_config *config = NULL;
-    hh_error error;
-    assert_int_equal(hh__tls_config_create(settings, &config, &error), HH_OK);
-    return config;
-}
-
-/* Settings that trust the tests' CA. */
-static hh_tls_settings trusting(void)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "%s/ca.crt", made.directory);
-    return (hh_tls_settings){.ca_file = path, .min_version = 12};
-}
-
-static tls_server *start(const char *certificate, tls_server_options options)
-{
-    static char paths[2][256];
-    snprintf(paths[0], sizeof(paths[0]), "%s/%s.crt", made.directory, certificate);
-    snprintf(paths[1], sizeof(paths[1]), "%s/%s.key", made.directory, certificate);
-    options.certificate_file = paths[0];
-    options.key_file = paths[1];
-    return tls_server_start(&options);
-}
+#include "tls_fixture.h"
 
 /* One handshake: what came of it, and what each side knows. */
 typedef struct outcome {
@@ -73,7 +27,7 @@ static outcome shake(const char *certificate, const tls_server_options *options,
 {
     outcome result;
     hh_tls_config *config = make_config(settings);
-    tls_server *server = start(certificate, *options);
+    tls_server *server = start_server(certificate, *options);
     tls_client client = {.loop = loop, .server = server};
     const hh_tls_target target = {.server_name = name};
     memset(&client.error, 0, sizeof(client.error));
@@ -163,7 +117,7 @@ static const row rows[] = {
 static void judge(const row *expected, int version)
 {
     const tls_server_options options = {.min_version = version, .max_version = version};
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     outcome got = shake(expected->certificate, &options, &settings, expected->name);
     if (expected->verify == X509_V_OK) {
         if (got.io != HH_IO_OK)
@@ -255,7 +209,7 @@ static void names_are_sent_and_addresses_are_not(void **state)
                                                    {"::1", ""},
                                                    {"::1%lo", ""}};
     const tls_server_options options = {.max_version = 0};
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     for (size_t i = 0; i < HH_COUNT_OF(rows_of_names); i++) {
         outcome got = shake("good", &options, &settings, rows_of_names[i][0]);
         assert_int_equal(got.io, HH_IO_OK);
@@ -273,9 +227,9 @@ static void names_no_certificate_can_be_for_are_refused(void **state)
     const char *const names[] = {NULL,   "",         ".",      "..",          ".wild.test",
                                  "a..b", "a b",      "a\nb",   "*.wild.test", "\xc3\xbc.test",
                                  "%lo",  "a.test..", long_name};
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     hh_tls_config *config = make_config(&settings);
-    tls_server *server = start("good", (tls_server_options){.max_version = 0});
+    tls_server *server = start_server("good", (tls_server_options){.max_version = 0});
     for (size_t i = 0; i < HH_COUNT_OF(names); i++) {
         tls_client client = {.loop = loop, .server = server};
         const hh_tls_target target = {.server_name = names[i]};
@@ -295,7 +249,7 @@ static void names_no_certificate_can_be_for_are_refused(void **state)
 static void versions_are_agreed_on(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     outcome got = shake("good", &(tls_server_options){.max_version = 12}, &settings, "localhost");
     assert_int_equal(got.io, HH_IO_OK);
     assert_int_equal(got.seen.last_version, TLS1_2_VERSION);
@@ -315,7 +269,7 @@ static void versions_are_agreed_on(void **state)
 static void old_versions_are_never_spoken(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     for (int version = 10; version <= 11; version++) {
         const tls_server_options options = {.min_version = version, .max_version = version};
         outcome got = shake("good", &options, &settings, "localhost");
@@ -331,7 +285,7 @@ static void other_protocols_are_recognised(void **state)
     (void)state;
     static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail ESMTP\r\n",
                                           "SSH-2.0-OpenSSH_9.2\r\n"};
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     for (size_t i = 0; i < HH_COUNT_OF(answers); i++) {
         outcome got = shake("good", &(tls_server_options){.plain_answer = answers[i]}, &settings,
                             "localhost");
@@ -347,7 +301,7 @@ static void other_protocols_are_recognised(void **state)
 static void a_close_amid_the_handshake_is_an_error(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     outcome got = shake("good", &(tls_server_options){.plain_answer = ""}, &settings, "localhost");
     assert_int_equal(got.io, HH_IO_ERROR);
     assert_int_equal(got.error.code, HH_ERR_TLS);
@@ -364,7 +318,7 @@ static void a_close_amid_the_handshake_is_an_error(void **state)
 static void alerts_are_named(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     outcome got =
         shake("good", &(tls_server_options){.refused_name = "localhost"}, &settings, "localhost");
     assert_int_equal(got.io, HH_IO_ERROR);
@@ -388,10 +342,10 @@ static void alpn_is_agreed_on(void **state)
                  {old, sizeof(old) - 1, "http/1.1"},
                  {NULL, 0, ""},
                  {other, sizeof(other) - 1, NULL}};
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     hh_tls_config *config = make_config(&settings);
     for (size_t i = 0; i < HH_COUNT_OF(cases); i++) {
-        tls_server *server = start(
+        tls_server *server = start_server(
             "good", (tls_server_options){.alpn = cases[i].server, .alpn_length = cases[i].length});
         tls_client client = {.loop = loop, .server = server};
         const hh_tls_target target = {
@@ -423,9 +377,9 @@ static void a_damaged_alpn_list_is_refused(void **state)
 {
     (void)state;
     static const unsigned char damaged[] = "\x09h2";
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     hh_tls_config *config = make_config(&settings);
-    tls_server *server = start("good", (tls_server_options){.max_version = 0});
+    tls_server *server = start_server("good", (tls_server_options){.max_version = 0});
     tls_client client = {.loop = loop, .server = server};
     const hh_tls_target target = {
         .server_name = "localhost", .alpn = damaged, .alpn_length = sizeof(damaged) - 1};
@@ -443,14 +397,14 @@ static void client_certificates_are_shown(void **state)
     snprintf(ca, sizeof(ca), "%s/ca.crt", made.directory);
     for (int version = 12; version <= 13; version++) {
         const tls_server_options options = {.client_ca_file = ca, .max_version = version};
-        hh_tls_settings settings = trusting();
+        hh_tls_settings settings = trusting("ca.crt");
         settings.cert_file = certificates_path(&made, "client.crt");
         settings.key_file = certificates_path(&made, "client.key");
         outcome got = shake("good", &options, &settings, "localhost");
         assert_int_equal(got.io, HH_IO_OK);
         assert_string_equal(got.seen.last_client, "client");
 
-        settings = trusting();
+        settings = trusting("ca.crt");
         settings.cert_file = certificates_path(&made, "client.crt");
         settings.key_file = certificates_path(&made, "locked.key");
         settings.key_password = CERTIFICATES_PASSWORD;
@@ -465,7 +419,7 @@ static void a_server_that_wants_a_client_certificate_says_so(void **state)
     (void)state;
     char ca[256];
     snprintf(ca, sizeof(ca), "%s/ca.crt", made.directory);
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     outcome got = shake("good", &(tls_server_options){.client_ca_file = ca, .max_version = 12},
                         &settings, "localhost");
     assert_int_equal(got.io, HH_IO_ERROR);
@@ -495,9 +449,9 @@ static void a_server_that_wants_a_client_certificate_says_so(void **state)
 static void handshake_survives_any_pace(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     hh_tls_config *config = make_config(&settings);
-    tls_server *server = start("good", (tls_server_options){.max_version = 0});
+    tls_server *server = start_server("good", (tls_server_options){.max_version = 0});
     const hh_tls_target target = {.server_name = "localhost"};
     tls_client client = {.loop = loop, .server = server};
     tls_client_connect(&client);
@@ -513,9 +467,9 @@ static void handshake_survives_any_pace(void **state)
 static void handshake_fails_wherever_the_line_does(void **state)
 {
     (void)state;
-    hh_tls_settings settings = trusting();
+    hh_tls_settings settings = trusting("ca.crt");
     hh_tls_config *config = make_config(&settings);
-    tls_server *server = start("good", (tls_server_options){.max_version = 12});
+    tls_server *server = start_server("good", (tls_server_options){.max_version = 12});
     const hh_tls_target target = {.server_name = "localhost"};
     unsigned failures = 0;
     for (size_t bytes = 0; bytes < 1200; bytes += 37) {
@@ -561,5 +515,5 @@ int main(void)
         cmocka_unit_test(handshake_survives_any_pace),
         cmocka_unit_test(handshake_fails_wherever_the_line_does),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tls_set_up, tls_tear_down);
 }

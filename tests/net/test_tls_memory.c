@@ -14,11 +14,8 @@
 
 #include "net/tls_context.h"
 #include "support/alloc_fail.h"
-#include "support/certificates.h"
-#include "support/tls_client.h"
+#include "tls_fixture.h"
 
-static certificates made;
-static hh_loop *loop;
 static tls_server *server;
 static char ca_path[256];
 static char client_path[256];
@@ -49,32 +46,23 @@ static void release(void *old, const char *file, int line)
 
 static int set_up(void **state)
 {
-    static char paths[2][256];
-    hh_error error;
-    (void)state;
-    certificates_make(&made);
-    snprintf(ca_path, sizeof(ca_path), "%s/ca.crt", made.directory);
-    snprintf(client_path, sizeof(client_path), "%s/client.crt", made.directory);
-    snprintf(locked_path, sizeof(locked_path), "%s/locked.key", made.directory);
-    snprintf(paths[0], sizeof(paths[0]), "%s/good.crt", made.directory);
-    snprintf(paths[1], sizeof(paths[1]), "%s/good.key", made.directory);
+    int result = tls_set_up(state);
+    snprintf(ca_path, sizeof(ca_path), "%s", certificates_path(&made, "ca.crt"));
+    snprintf(client_path, sizeof(client_path), "%s", certificates_path(&made, "client.crt"));
+    snprintf(locked_path, sizeof(locked_path), "%s", certificates_path(&made, "locked.key"));
     FILE *file = fopen(ca_path, "r");
     if (file == NULL)
         return -1;
     ca_text[fread(ca_text, 1, sizeof(ca_text) - 1, file)] = '\0';
     fclose(file);
-    server = tls_server_start(&(tls_server_options){
-        .certificate_file = paths[0], .key_file = paths[1], .on_thread = alloc_fail_exempt_thread});
-    return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
+    server = start_server("good", (tls_server_options){.on_thread = alloc_fail_exempt_thread});
+    return result;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     (void)tls_server_stop(server);
-    hh__loop_destroy(loop);
-    certificates_remove(&made);
-    return 0;
+    return tls_tear_down(state);
 }
 
 static hh_tls_settings every_setting(void)

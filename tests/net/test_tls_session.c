@@ -14,57 +14,28 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "net/tls_session.h"
-#include "support/certificates.h"
-#include "support/tls_client.h"
+#include "tls_fixture.h"
 
-static certificates made;
-static hh_loop *loop;
 static hh_tls_config *config;
-
-static hh_tls_config *make_config(const hh_tls_settings *settings)
-{
-    hh_tls_config *result = NULL;
-    hh_error error;
-    assert_int_equal(hh__tls_config_create(settings, &result, &error), HH_OK);
-    return result;
-}
-
-static hh_tls_settings trusting(const char *file)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "%s/%s", made.directory, file);
-    return (hh_tls_settings){.ca_file = path, .min_version = 12};
-}
 
 static int set_up(void **state)
 {
-    hh_error error;
-    (void)state;
-    certificates_make(&made);
+    int result = tls_set_up(state);
     hh_tls_settings settings = trusting("ca.crt");
     config = make_config(&settings);
-    return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
+    return result;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     hh__tls_config_unref(config);
-    hh__loop_destroy(loop);
-    certificates_remove(&made);
-    return 0;
+    return tls_tear_down(state);
 }
 
 static tls_server *start(const char *certificate, int version, int tickets)
 {
-    static char paths[2][256];
-    snprintf(paths[0], sizeof(paths[0]), "%s/%s.crt", made.directory, certificate);
-    snprintf(paths[1], sizeof(paths[1]), "%s/%s.key", made.directory, certificate);
-    const tls_server_options options = {.certificate_file = paths[0],
-                                        .key_file = paths[1],
-                                        .max_version = version,
-                                        .tickets = tickets};
-    return tls_server_start(&options);
+    return start_server(certificate,
+                        (tls_server_options){.max_version = version, .tickets = tickets});
 }
 
 static hh_tls_sessions *make_store(void)

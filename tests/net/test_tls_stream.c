@@ -18,55 +18,38 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "support/certificates.h"
-#include "support/tls_client.h"
+#include "tls_fixture.h"
 
 #define DATA_BYTES 300000
 
-static certificates made;
-static hh_loop *loop;
 static hh_tls_config *config;
-static char certificate_path[256];
-static char key_path[256];
 static char sent_data[DATA_BYTES];
 static const hh_tls_target localhost = {.server_name = "localhost"};
 
 static int set_up(void **state)
 {
-    hh_error error;
-    char ca[256];
-    (void)state;
-    certificates_make(&made);
-    snprintf(ca, sizeof(ca), "%s/ca.crt", made.directory);
-    snprintf(certificate_path, sizeof(certificate_path), "%s/good.crt", made.directory);
-    snprintf(key_path, sizeof(key_path), "%s/good.key", made.directory);
+    int result = tls_set_up(state);
+    hh_tls_settings settings = trusting("ca.crt");
     uint32_t number = 1;
     for (size_t i = 0; i < DATA_BYTES; i++) {
         number = number * 1664525u + 1013904223u;
         sent_data[i] = (char)(number >> 24);
     }
-    const hh_tls_settings settings = {.ca_file = ca, .min_version = 12};
-    if (hh__tls_config_create(&settings, &config, &error) != HH_OK)
-        return -1;
-    return hh__loop_create(&loop, &error) == HH_OK ? 0 : -1;
+    config = make_config(&settings);
+    return result;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     hh__tls_config_unref(config);
-    hh__loop_destroy(loop);
-    certificates_remove(&made);
-    return 0;
+    return tls_tear_down(state);
 }
 
 /* A server with these options and an open client to it. */
 static tls_client open_client(tls_server_options options, tls_client_path path)
 {
-    options.certificate_file = certificate_path;
-    options.key_file = key_path;
     tls_client client = {.loop = loop, .path = path};
-    client.server = tls_server_start(&options);
+    client.server = start_server("good", options);
     if (tls_client_open(&client, config, &localhost) != HH_IO_OK)
         fail_msg("%s", client.error.message);
     return client;
@@ -326,10 +309,8 @@ static void write_in_changing_pieces(uint32_t seed, bool by_allowance)
     into.count = 0;
     char answer;
     tls_server_options options = {.serve = collect, .context = &into};
-    options.certificate_file = certificate_path;
-    options.key_file = key_path;
     tls_client client = {.loop = loop, .buffer_bytes = 2048};
-    client.server = tls_server_start(&options);
+    client.server = start_server("good", options);
     assert_int_equal(tls_client_open(&client, config, &localhost), HH_IO_OK);
     if (by_allowance)
         client.narrow->write_allowance = 0;
@@ -800,8 +781,11 @@ static void tls_runs_within_tls(void **state)
     static char back[100000];
     SSL_CTX *inner = SSL_CTX_new(TLS_server_method());
     assert_non_null(inner);
-    assert_int_equal(SSL_CTX_use_certificate_chain_file(inner, certificate_path), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey_file(inner, key_path, SSL_FILETYPE_PEM), 1);
+    assert_int_equal(
+        SSL_CTX_use_certificate_chain_file(inner, certificates_path(&made, "good.crt")), 1);
+    assert_int_equal(
+        SSL_CTX_use_PrivateKey_file(inner, certificates_path(&made, "good.key"), SSL_FILETYPE_PEM),
+        1);
     OPEN(client, ((tls_server_options){.serve = serve_inner, .context = inner}), TLS_CLIENT_PAIR);
     hh_stream *outer = client.stream;
     void (*on_ready)(hh_stream *, unsigned) = outer->on_ready;
