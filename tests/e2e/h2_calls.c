@@ -13,6 +13,7 @@
  *       --cancel            every other request: the first of four at once, the third in its body
  *       --beside URL        before the others: a request that may wait --silence ms for its answer
  *       --silence MS
+ *       --ping MS           a connection silent for so long is asked whether it lives (never)
  *       --say N             "N answered" on standard output, once N are
  *       --again             when all is answered: waits until idle connections are gone, prints
  *                           "idle" and starts over
@@ -320,6 +321,9 @@ static void set_option(plan *p, int option)
     case 's':
         p->silence_ms = strtoll(optarg, NULL, 10);
         break;
+    case 'i':
+        p->options.http2_keepalive_ms = strtoll(optarg, NULL, 10);
+        break;
     case 'S':
         p->say = (unsigned)strtoul(optarg, NULL, 10);
         break;
@@ -333,19 +337,14 @@ static void set_option(plan *p, int option)
 
 static void read_options(plan *p, int count, char **values)
 {
-    static const struct option options[] = {{"ca", required_argument, NULL, 'c'},
-                                            {"plain", no_argument, NULL, 'p'},
-                                            {"requests", required_argument, NULL, 'n'},
-                                            {"at-once", required_argument, NULL, 'm'},
-                                            {"method", required_argument, NULL, 'X'},
-                                            {"body", required_argument, NULL, 'd'},
-                                            {"push", required_argument, NULL, 'P'},
-                                            {"cancel", no_argument, NULL, 'C'},
-                                            {"beside", required_argument, NULL, 'b'},
-                                            {"silence", required_argument, NULL, 's'},
-                                            {"say", required_argument, NULL, 'S'},
-                                            {"again", no_argument, NULL, 'a'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"ca", required_argument, NULL, 'c'},       {"plain", no_argument, NULL, 'p'},
+        {"requests", required_argument, NULL, 'n'}, {"at-once", required_argument, NULL, 'm'},
+        {"method", required_argument, NULL, 'X'},   {"body", required_argument, NULL, 'd'},
+        {"push", required_argument, NULL, 'P'},     {"cancel", no_argument, NULL, 'C'},
+        {"beside", required_argument, NULL, 'b'},   {"silence", required_argument, NULL, 's'},
+        {"ping", required_argument, NULL, 'i'},     {"say", required_argument, NULL, 'S'},
+        {"again", no_argument, NULL, 'a'},          {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(count, values, "", options, NULL)) != -1;)
         set_option(p, option);
     if (optind + 1 != count)

@@ -13,6 +13,7 @@ from h2_servers import STARTERS, Server, Site, make_site, running
 TRANSPORTS = ("tls", "plain")
 WITH_ORIGIN = [name for name in STARTERS if name != "nghttpd"]
 PATIENCE_S = 60
+PING_MS = 8000  # of silence: a loaded server is up again before that, a lost one never
 
 
 class Servers:
@@ -146,7 +147,13 @@ def test_redirects_and_gzip(calls, full_server, transport):
 
 
 def test_half_of_200_cancelled(calls, server, transport):
-    report = calls(server, transport, "/medium", "--requests", 200, "--at-once", 200, "--cancel")
+    """haproxy 2.6 may forget the streams it is about to serve: those that queue behind one that is
+    reset aren't woken when that one goes, and though both windows are open and nothing is left to
+    be written, they stay there until the connection says something: a PING, which is asked for."""
+    options = ["--requests", 200, "--at-once", 200, "--cancel"]
+    if server.name == "haproxy":
+        options += ["--ping", PING_MS]
+    report = calls(server, transport, "/medium", *options)
     assert report["cancelled"] == 100, report["stderr"]
     assert_all_answered(report, server, "medium", 100)
     assert report["connections"] <= 4
