@@ -2,8 +2,8 @@
  * call.c - the life of a call: started, answered, failed, cancelled; as a future and as a
  * coroutine.
  *
- * Who waits for it is in call_wake.c. `settle` is the one place where a call leaves FLYING.
- * Source: asyncio.Future and collections.abc.Coroutine; PEP 492.
+ * What it tells is in call_future.c, who waits for it in call_wake.c. `settle` is the one place
+ * where a call leaves FLYING. Source: asyncio.Future and collections.abc.Coroutine; PEP 492.
  */
 #include "call.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <structmember.h>
 
+#include "call_future.h"
 #include "errors.h"
 #include "log.h"
 #include "ready.h"
@@ -197,52 +198,7 @@ static int start_lazy(hhpy_call *call)
     return engine != NULL && hhpy_engine_bind(engine) == 0 ? launch(call) : -1;
 }
 
-/* --- the outcome ----------------------------------------------------------------------------- */
-
-static PyObject *cancelled_error(hhpy_call *call)
-{
-    PyObject *type = call->client->state->layer.CancelledError;
-    return call->cancel_message != NULL ? PyObject_CallOneArg(type, call->cancel_message)
-                                        : PyObject_CallNoArgs(type);
-}
-
-static PyObject *raise_cancelled(hhpy_call *call)
-{
-    PyObject *exception = cancelled_error(call);
-    if (exception != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    Py_XDECREF(exception);
-    return NULL;
-}
-
-static PyObject *raise_invalid_state(hhpy_call *call, const char *message)
-{
-    PyObject *exception =
-        PyObject_CallFunction(call->client->state->layer.invalid_state, "s", message);
-    if (exception != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-    Py_XDECREF(exception);
-    return NULL;
-}
-
-/* The answer, or what went wrong raised. */
-static PyObject *get_outcome(hhpy_call *call)
-{
-    switch (call->state) {
-    case HHPY_CALL_ANSWERED:
-        return Py_NewRef(call->outcome);
-    case HHPY_CALL_FAILED:
-        call->is_unseen = false;
-        PyErr_SetObject((PyObject *)Py_TYPE(call->outcome), call->outcome);
-        return NULL;
-    case HHPY_CALL_CANCELLED:
-        return raise_cancelled(call);
-    case HHPY_CALL_LAZY:
-    case HHPY_CALL_FLYING:
-        break;
-    }
-    return raise_invalid_state(call, "the call isn't done yet");
-}
+/* --- cancelling ------------------------------------------------------------------------------ */
 
 /* True when it could still be cancelled. */
 static bool cancel(hhpy_call *call, PyObject *message)
@@ -274,7 +230,7 @@ static PySendResult call_send(hhpy_call *call, PyObject *Py_UNUSED(value), PyObj
         *result = Py_NewRef(call);
         return PYGEN_NEXT;
     }
-    *result = get_outcome(call);
+    *result = hhpy_call_outcome(call);
     return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
@@ -343,92 +299,6 @@ static PyObject *call_cancel(hhpy_call *call, PyObject *const *args, Py_ssize_t 
         return NULL;
     }
     return PyBool_FromLong(cancel(call, nargs + keywords == 1 ? args[0] : NULL));
-}
-
-static PyObject *call_cancelled(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    return PyBool_FromLong(call->state == HHPY_CALL_CANCELLED);
-}
-
-static bool is_done(const hhpy_call *call)
-{
-    return call->state != HHPY_CALL_LAZY && call->state != HHPY_CALL_FLYING;
-}
-
-static PyObject *call_done(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    return PyBool_FromLong(is_done(call));
-}
-
-static PyObject *call_result(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    return get_outcome(call);
-}
-
-static PyObject *call_exception(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    if (call->state == HHPY_CALL_CANCELLED)
-        return raise_cancelled(call);
-    if (!is_done(call))
-        return raise_invalid_state(call, "the call isn't done yet");
-    call->is_unseen = false;
-    return Py_NewRef(call->state == HHPY_CALL_FAILED ? call->outcome : Py_None);
-}
-
-static PyObject *call_get_loop(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    if (call->loop != NULL)
-        return Py_NewRef(call->loop);
-    PyErr_SetString(PyExc_RuntimeError, "this call has no event loop yet: await it in one");
-    return NULL;
-}
-
-static PyObject *call_make_cancelled_error(hhpy_call *call, PyObject *Py_UNUSED(none))
-{
-    return cancelled_error(call);
-}
-
-static PyObject *call_get_blocking(hhpy_call *call, void *Py_UNUSED(closure))
-{
-    if (call->state == HHPY_CALL_LAZY)
-        Py_RETURN_NONE;
-    return PyBool_FromLong(call->is_blocking);
-}
-
-static int call_set_blocking(hhpy_call *call, PyObject *value, void *Py_UNUSED(closure))
-{
-    int truth = value != NULL ? PyObject_IsTrue(value) : 0;
-    if (truth < 0)
-        return -1;
-    call->is_blocking = truth;
-    return 0;
-}
-
-static PyObject *call_get_cancel_message(hhpy_call *call, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(call->cancel_message != NULL ? call->cancel_message : Py_None);
-}
-
-/* A task looks these names up at each await. Here they are found by address, and no method is made
- * where one serves all. */
-static PyObject *call_getattr(PyObject *self, PyObject *name)
-{
-    hhpy_call *call = (hhpy_call *)self;
-    const hhpy_engine *engine = call->client->engine;
-    if (name == call->client->state->names._asyncio_future_blocking)
-        return call_get_blocking(call, NULL);
-    if (name == call->client->state->names.get_loop && engine != NULL && call->loop != NULL &&
-        call->loop == engine->loop)
-        return Py_NewRef(engine->get_loop);
-    return PyObject_GenericGetAttr(self, name);
-}
-
-static int call_setattr(PyObject *self, PyObject *name, PyObject *value)
-{
-    hhpy_call *call = (hhpy_call *)self;
-    if (name == call->client->state->names._asyncio_future_blocking)
-        return call_set_blocking(call, value, NULL);
-    return PyObject_GenericSetAttr(self, name, value);
 }
 
 /* --- async with ------------------------------------------------------------------------------ */
@@ -526,27 +396,28 @@ static PyMethodDef call_methods[] = {
     {"close", METHOD(call_close), METH_NOARGS, "A coroutine's close(): cancels."},
     {"cancel", METHOD(call_cancel), METH_FASTCALL | METH_KEYWORDS,
      "cancel($self, msg=None)\n--\n\nEnds the request. False when it is done already."},
-    {"cancelled", METHOD(call_cancelled), METH_NOARGS, "Whether it was cancelled."},
-    {"done", METHOD(call_done), METH_NOARGS, "Whether it has ended, one way or another."},
-    {"result", METHOD(call_result), METH_NOARGS,
+    {"cancelled", METHOD(hhpy_call_cancelled), METH_NOARGS, "Whether it was cancelled."},
+    {"done", METHOD(hhpy_call_done), METH_NOARGS, "Whether it has ended, one way or another."},
+    {"result", METHOD(hhpy_call_result), METH_NOARGS,
      "The Response. Raises what the request failed with, CancelledError, or InvalidStateError."},
-    {"exception", METHOD(call_exception), METH_NOARGS,
+    {"exception", METHOD(hhpy_call_exception), METH_NOARGS,
      "What the request failed with, or None. Raises CancelledError or InvalidStateError."},
-    {"get_loop", METHOD(call_get_loop), METH_NOARGS, "The event loop it belongs to."},
+    {"get_loop", METHOD(hhpy_call_get_loop), METH_NOARGS, "The event loop it belongs to."},
     {"add_done_callback", METHOD(hhpy_call_add_callback), METH_FASTCALL | METH_KEYWORDS,
      "add_done_callback($self, callback, *, context=None)\n--\n\n"
      "Calls callback(call) in the loop once it has ended."},
     {"remove_done_callback", METHOD(hhpy_call_remove_callback), METH_O,
      "Takes a callback out again; how many there were."},
-    {"_make_cancelled_error", METHOD(call_make_cancelled_error), METH_NOARGS, NULL},
+    {"_make_cancelled_error", METHOD(hhpy_call_make_cancelled_error), METH_NOARGS, NULL},
     {"__aenter__", METHOD(call_enter), METH_NOARGS, NULL},
     {"__aexit__", METHOD(call_exit), METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef call_getset[] = {
-    {"_asyncio_future_blocking", (getter)call_get_blocking, (setter)call_set_blocking, NULL, NULL},
-    {"_cancel_message", (getter)call_get_cancel_message, NULL, NULL, NULL},
+    {"_asyncio_future_blocking", (getter)hhpy_call_get_blocking, (setter)hhpy_call_set_blocking,
+     NULL, NULL},
+    {"_cancel_message", (getter)hhpy_call_get_cancel_message, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -568,8 +439,8 @@ static PyType_Slot call_slots[] = {
     {Py_am_send, (void *)call_send},
     {Py_tp_iternext, (void *)step_coroutine},
     {Py_tp_repr, (void *)call_repr},
-    {Py_tp_getattro, (void *)call_getattr},
-    {Py_tp_setattro, (void *)call_setattr},
+    {Py_tp_getattro, (void *)hhpy_call_getattr},
+    {Py_tp_setattro, (void *)hhpy_call_setattr},
     {Py_tp_methods, call_methods},
     {Py_tp_members, call_members},
     {Py_tp_getset, call_getset},

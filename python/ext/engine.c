@@ -1,5 +1,5 @@
 /*
- * engine.c - one hh_client under an event loop: binding, stepping, dealing out events, closing.
+ * engine.c - one hh_client under an event loop: stepping, dealing out events, closing.
  *
  * The loop's add_reader holds the engine and calls it whenever the client's descriptor is readable.
  * A receiver runs user code, which may submit, cancel, close, and even run another loop; so events
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine_loop.h"
 #include "errors.h"
 #include "log.h"
 
@@ -108,159 +109,6 @@ void hhpy_engine_release(hhpy_engine *engine, const hh_event *event)
 {
     if (engine->client != NULL)
         hh_event_release(engine->client, event);
-}
-
-/* --- the loop -------------------------------------------------------------------------------- */
-
-PyObject *hhpy_running_loop(hhpy_state *state)
-{
-    PyObject *loop = PyObject_CallNoArgs(state->layer.get_running_loop);
-    if (loop == Py_None)
-        Py_CLEAR(loop);
-    return loop;
-}
-
-PyObject *hhpy_engine_running_loop(const hhpy_engine *engine)
-{
-    if (engine->turn != NULL && engine->turn == PyThreadState_Get() && engine->loop != NULL)
-        return Py_NewRef(engine->loop);
-    return hhpy_running_loop(engine->state);
-}
-
-/* 1, 0, or -1 with an exception. */
-static int ask_loop(PyObject *loop, PyObject *question)
-{
-    PyObject *answer = PyObject_CallMethodNoArgs(loop, question);
-    if (answer == NULL)
-        return -1;
-    int truth = PyObject_IsTrue(answer);
-    Py_DECREF(answer);
-    return truth;
-}
-
-/* A method of the loop: itself. */
-static PyObject *give_self(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    return Py_NewRef(self);
-}
-
-static PyMethodDef get_loop_method = {"get_loop", give_self, METH_NOARGS,
-                                      "The event loop it belongs to."};
-
-/* Loops may have futures of their own: then there is none. */
-static int make_done(hhpy_engine *engine, PyObject *loop)
-{
-    const hhpy_state *state = engine->state;
-    PyObject *future = PyObject_CallMethodNoArgs(loop, state->names.create_future);
-    if (future == NULL)
-        return -1;
-    PyObject *none = PyObject_CallMethodOneArg(future, state->names.set_result, Py_None);
-    if (none == NULL) {
-        Py_DECREF(future);
-        return -1;
-    }
-    Py_DECREF(none);
-    if ((PyObject *)Py_TYPE(future) != state->layer.Future)
-        Py_CLEAR(future);
-    Py_XSETREF(engine->done, future);
-    return 0;
-}
-
-static void forget_loop(hhpy_engine *engine)
-{
-    Py_CLEAR(engine->done);
-    Py_CLEAR(engine->get_loop);
-    Py_CLEAR(engine->loop);
-}
-
-static int join_loop(hhpy_engine *engine, PyObject *loop)
-{
-    Py_XSETREF(engine->get_loop, PyCFunction_New(&get_loop_method, loop));
-    if (engine->get_loop == NULL || make_done(engine, loop) < 0)
-        return -1;
-    PyObject *fd = PyLong_FromLong(hh_client_fd(engine->client));
-    if (fd == NULL)
-        return -1;
-    PyObject *args[] = {loop, fd, (PyObject *)engine};
-    PyObject *none = PyObject_VectorcallMethod(engine->state->names.add_reader, args,
-                                               3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_DECREF(fd);
-    if (none == NULL)
-        return -1;
-    Py_DECREF(none);
-    engine->loop = Py_NewRef(loop);
-    return 0;
-}
-
-/* Takes the engine off its loop, which is open. */
-static int leave_loop(hhpy_engine *engine)
-{
-    PyObject *fd = PyLong_FromLong(hh_client_fd(engine->client));
-    if (fd == NULL)
-        return -1;
-    PyObject *loop = Py_NewRef(engine->loop);
-    forget_loop(engine);
-    PyObject *was = PyObject_CallMethodOneArg(loop, engine->state->names.remove_reader, fd);
-    Py_DECREF(fd);
-    Py_DECREF(loop);
-    Py_XDECREF(was);
-    return was != NULL ? 0 : -1;
-}
-
-/* The loop has closed: nobody waits any more for what was in flight there. */
-static void forsake_loop(hhpy_engine *engine)
-{
-    for (hhpy_receiver *each = engine->flying; each != NULL; each = each->next)
-        hhpy_engine_cancel(engine, each);
-    forget_loop(engine);
-}
-
-/* Leaves the loop that another one is to replace. */
-static int change_loop(hhpy_engine *engine)
-{
-    const hhpy_state *state = engine->state;
-    int is_closed = ask_loop(engine->loop, state->names.is_closed);
-    if (is_closed < 0)
-        return -1;
-    if (is_closed) {
-        forsake_loop(engine);
-        return 0;
-    }
-    int is_running = ask_loop(engine->loop, state->names.is_running);
-    if (is_running < 0)
-        return -1;
-    if (is_running || engine->flying_count > 0) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "this client is in use by another event loop that is still open; "
-                        "make one client for each loop, or close the other loop first");
-        return -1;
-    }
-    return leave_loop(engine);
-}
-
-static int refuse_no_loop(void)
-{
-    PyErr_SetString(PyExc_RuntimeError,
-                    "no asyncio event loop is running in this thread: await it inside a coroutine "
-                    "run by asyncio.run(), or use hyperhttp.Session for blocking calls "
-                    "(trio isn't supported)");
-    return -1;
-}
-
-int hhpy_engine_bind(hhpy_engine *engine)
-{
-    PyObject *loop = hhpy_running_loop(engine->state);
-    int result = -1;
-    if (loop == NULL)
-        return PyErr_Occurred() ? -1 : refuse_no_loop();
-    if (loop == engine->loop)
-        result = 0;
-    else if (engine->is_closed)
-        PyErr_SetString(PyExc_RuntimeError, "the client is closed");
-    else if (engine->loop == NULL || change_loop(engine) == 0)
-        result = join_loop(engine, loop);
-    Py_DECREF(loop);
-    return result;
 }
 
 /* --- the client's end ------------------------------------------------------------------------ */
@@ -377,7 +225,7 @@ static int is_elsewhere(hhpy_engine *engine)
 {
     if (engine->loop == NULL)
         return 0;
-    int is_running = ask_loop(engine->loop, engine->state->names.is_running);
+    int is_running = hhpy_loop_ask(engine->loop, engine->state->names.is_running);
     if (is_running <= 0)
         return is_running;
     PyObject *here = hhpy_running_loop(engine->state);
@@ -404,11 +252,11 @@ static int close_here(hhpy_engine *engine)
     hhpy_wake wake = engine->wake;
     hhpy_engine_enter(engine);
     if (engine->loop != NULL) {
-        int is_closed = ask_loop(engine->loop, engine->state->names.is_closed);
+        int is_closed = hhpy_loop_ask(engine->loop, engine->state->names.is_closed);
         if (is_closed != 0)
-            forget_loop(engine);
+            hhpy_loop_forget(engine);
         else
-            result = leave_loop(engine);
+            result = hhpy_loop_leave(engine);
         if (is_closed < 0)
             result = -1;
     }
@@ -479,7 +327,7 @@ static int engine_clear(hhpy_engine *engine)
     if (engine->client != NULL && engine->busy == 0)
         destroy_client(engine);
     drop_receivers(engine);
-    forget_loop(engine);
+    hhpy_loop_forget(engine);
     return 0;
 }
 
