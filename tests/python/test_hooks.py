@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from asleep import PATIENCE
 
 import hyperhttp
 
@@ -174,6 +176,18 @@ def test_session(peer):
             response.read()
     assert told == ["GET", 200, "GET", 200]
     assert ["x-added", "1"] in [[name.lower(), value] for name, value in answer["headers"]]
+
+
+def test_batches_of_one_session_in_many_threads(peer):
+    told = []  # list.append is atomic
+    hooks = {"request": [told.append], "response": [lambda response: told.append(response.read())]}
+    urls = [peer.url(f"/ok/{number}") for number in range(10)]
+    with ThreadPoolExecutor(8) as threads, hyperhttp.Session(event_hooks=hooks) as session:
+        batches = list(threads.map(session.batch, [urls] * 40, timeout=PATIENCE))
+    expected = [b"hello %d\n" % number for number in range(10)]
+    assert [[answer.content for answer in batch] for batch in batches] == [expected] * 40
+    assert len(told) == 2 * 400
+    assert sorted(each for each in told if isinstance(each, bytes)) == sorted(expected * 40)
 
 
 def test_a_session_takes_no_async_hooks(peer):
