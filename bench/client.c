@@ -3,8 +3,8 @@
  *
  *     bench_client keepalive URL CONNECTIONS REQUESTS     many at once, connections reused
  *     bench_client connect URL CONNECTIONS REQUESTS       a connection for each request
- *     bench_client batch URL CONNECTIONS REQUESTS         each with a URL of its own, responses
- * kept bench_client sink URL 1 REQUESTS                    big bodies, received into memory
+ *     bench_client batch URL CONNECTIONS REQUESTS         each with its own URL, responses kept
+ *     bench_client sink URL 1 REQUESTS                    big bodies, received into memory
  *     bench_client file URL 1 REQUESTS PATH               big bodies, written to PATH
  *     bench_client idle URL CONNECTIONS 1                 opens all; what does an idle one hold?
  *     bench_client create URL 1 TIMES                     makes and destroys clients
@@ -18,9 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <hyperhttp/hyperhttp.h>
-
-#include "common.h"
+#include "library.h"
 
 enum { BATCH_IN_FLIGHT = 1024, URL_BYTES = 256 };
 
@@ -41,34 +39,15 @@ typedef struct load {
     bench_run run;
 } load;
 
-static void check(hh_status status, const char *what)
-{
-    if (status != HH_OK)
-        bench_die(what, hh_status_name(status));
-}
-
-static hh_client *make_client(long connections)
-{
-    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
-    hh_client *client;
-    hh_error error;
-    options.max_connections = (unsigned)connections;
-    options.redirects = HH_REDIRECTS_MANUAL;
-    options.tls.ca_file = getenv("CA_FILE");
-    if (hh_client_create_error(&options, &client, &error) != HH_OK)
-        bench_die("client", error.message);
-    return client;
-}
-
 /* The batch's requests are made one by one, as a caller with a list of URLs has to. */
 static void submit_own(load *l, size_t tag)
 {
     char url[URL_BYTES];
     hh_request *request;
     snprintf(url, sizeof url, "%s?%ld", l->url, l->sent);
-    check(hh_request_create(l->client, "GET", url, &request), "request");
-    check(hh_request_set_delivery(request, HH_DELIVER_WHOLE), "delivery");
-    check(hh_submit(l->client, request, &l->started_ns[tag], NULL), "submit");
+    bench_check(hh_request_create(l->client, "GET", url, &request), "request");
+    bench_check(hh_request_set_delivery(request, HH_DELIVER_WHOLE), "delivery");
+    bench_check(hh_submit(l->client, request, &l->started_ns[tag], NULL), "submit");
     hh_request_destroy(request);
 }
 
@@ -78,7 +57,7 @@ static void submit(load *l, size_t tag)
     if (l->kept != NULL)
         submit_own(l, tag);
     else
-        check(hh_submit(l->client, l->request, &l->started_ns[tag], NULL), "submit");
+        bench_check(hh_submit(l->client, l->request, &l->started_ns[tag], NULL), "submit");
     l->sent++;
 }
 
@@ -122,7 +101,7 @@ static void give_sink(load *l, const hh_event *event)
         memset(l->memory, 1, l->memory_bytes);
         bench_begin(&l->run, (size_t)l->total);
     }
-    check(hh_set_sink(l->client, event->id, l->memory, l->memory_bytes), "sink");
+    bench_check(hh_set_sink(l->client, event->id, l->memory, l->memory_bytes), "sink");
 }
 
 static void take(load *l, const hh_event *event)
@@ -154,7 +133,7 @@ static void drive(load *l)
     for (long i = 0; i < l->in_flight && l->sent < l->total; i++)
         submit(l, (size_t)i);
     while (hh_client_pending(l->client) > 0) {
-        check(hh_client_step(l->client, -1), "step");
+        bench_check(hh_client_step(l->client, -1), "step");
         for (const hh_event *event; (event = hh_next_event(l->client)) != NULL;) {
             take(l, event);
             hh_event_release(l->client, event);
@@ -199,7 +178,7 @@ static void measure_create(long times)
 {
     int64_t started_ns = bench_now_ns();
     for (long i = 0; i < times; i++)
-        hh_client_destroy(make_client(100));
+        hh_client_destroy(bench_make_client(100, HH_DEFAULT));
     printf("{\"create_us\":%.2f}\n", (double)(bench_now_ns() - started_ns) / 1e3 / (double)times);
 }
 
@@ -213,14 +192,14 @@ static void *zeroed(long count, size_t size)
 
 static void prepare(load *l)
 {
-    check(hh_request_create(l->client, "GET", l->url, &l->request), "request");
+    bench_check(hh_request_create(l->client, "GET", l->url, &l->request), "request");
     hh_delivery delivery = strcmp(l->mode, "sink") == 0   ? HH_DELIVER_SINK
                            : strcmp(l->mode, "file") == 0 ? HH_DELIVER_STREAM
                                                           : HH_DELIVER_WHOLE;
-    check(hh_request_set_delivery(l->request, delivery), "delivery");
-    check(hh_request_set_decoding(l->request, HH_DECODING_NONE), "decoding");
+    bench_check(hh_request_set_delivery(l->request, delivery), "delivery");
+    bench_check(hh_request_set_decoding(l->request, HH_DECODING_NONE), "decoding");
     if (strcmp(l->mode, "connect") == 0)
-        check(hh_request_set_header(l->request, "Connection", "close"), "header");
+        bench_check(hh_request_set_header(l->request, "Connection", "close"), "header");
     l->in_flight = l->connections;
     if (strcmp(l->mode, "batch") == 0) {
         l->in_flight = BATCH_IN_FLIGHT;
@@ -247,7 +226,7 @@ int main(int argc, char **argv)
         if (l.file < 0)
             bench_die("file", "can't be opened");
     }
-    l.client = make_client(l.connections);
+    l.client = bench_make_client(l.connections, HH_DEFAULT);
     prepare(&l);
     if (strcmp(l.mode, "idle") == 0) {
         measure_idle(&l);

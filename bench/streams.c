@@ -15,9 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hyperhttp/hyperhttp.h>
-
-#include "common.h"
+#include "library.h"
 
 enum { URLS_MAX = 8, WARM_UP_SECONDS = 2 };
 
@@ -34,32 +32,12 @@ typedef struct load {
     bench_run run;
 } load;
 
-static void check(hh_status status, const char *what)
-{
-    if (status != HH_OK)
-        bench_die(what, hh_status_name(status));
-}
-
-static hh_client *make_client(long connections)
-{
-    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
-    hh_client *client;
-    hh_error error;
-    options.http1 = HH_OFF;
-    options.max_connections = (unsigned)connections;
-    options.redirects = HH_REDIRECTS_MANUAL;
-    options.tls.ca_file = getenv("CA_FILE");
-    if (hh_client_create_error(&options, &client, &error) != HH_OK)
-        bench_die("client", error.message);
-    return client;
-}
-
 static void make_request(load *l, const char *method, const char *url, hh_delivery delivery)
 {
     hh_request **made = &l->requests[l->kinds++];
-    check(hh_request_create(l->client, method, url, made), "request");
-    check(hh_request_set_delivery(*made, delivery), "delivery");
-    check(hh_request_set_decoding(*made, HH_DECODING_NONE), "decoding");
+    bench_check(hh_request_create(l->client, method, url, made), "request");
+    bench_check(hh_request_set_delivery(*made, delivery), "delivery");
+    bench_check(hh_request_set_decoding(*made, HH_DECODING_NONE), "decoding");
 }
 
 static void make_requests(load *l, const char *mode, char *urls)
@@ -83,7 +61,7 @@ static void submit(load *l, size_t tag)
 {
     l->started_ns[tag] = bench_now_ns();
     hh_request *request = l->requests[(size_t)l->sent % l->kinds];
-    check(hh_submit(l->client, request, &l->started_ns[tag], NULL), "submit");
+    bench_check(hh_submit(l->client, request, &l->started_ns[tag], NULL), "submit");
     l->sent++;
 }
 
@@ -118,7 +96,7 @@ static void drive(load *l)
         submit(l, (size_t)i);
     while (hh_client_pending(l->client) > 0) {
         look_at_warm_up(l);
-        check(hh_client_step(l->client, -1), "step");
+        bench_check(hh_client_step(l->client, -1), "step");
         for (const hh_event *event; (event = hh_next_event(l->client)) != NULL;) {
             if (event->type == HH_EVENT_DONE || event->type == HH_EVENT_ERROR)
                 finish(l, event);
@@ -135,7 +113,7 @@ static char *make_body(load *l, long bytes)
         bench_die("body", "out of memory");
     memset(body, 'x', (size_t)bytes);
     for (size_t i = 0; i < l->kinds; i++)
-        check(hh_request_set_body_borrowed(l->requests[i], body, (size_t)bytes), "body");
+        bench_check(hh_request_set_body_borrowed(l->requests[i], body, (size_t)bytes), "body");
     return body;
 }
 
@@ -159,7 +137,7 @@ int main(int argc, char **argv)
     char *body = NULL;
     l.total = bench_number(argv[4], "REQUESTS");
     l.connections = bench_number(argv[5], "CONNECTIONS");
-    l.client = make_client(l.connections);
+    l.client = bench_make_client(l.connections, HH_OFF);
     make_requests(&l, argv[1], argv[2]);
     int64_t cpu_before_ns = bench_cpu_ns(); /* filling a body isn't the client's work */
     if (strcmp(argv[1], "upload") == 0)

@@ -42,13 +42,12 @@ static const cli_option result_options[] = {
 };
 
 #define SET_COUNT 4
-#define ROWS(table) table, sizeof(table) / sizeof(table[0])
 
 static void get_sets(batch_options *options, cli_option_set sets[SET_COUNT])
 {
     const cli_option_set own[] = {
-        {"Requests", ROWS(list_options), options},
-        {"Results", ROWS(result_options), options},
+        {"Requests", CLI_OPTION_ROWS(list_options), options},
+        {"Results", CLI_OPTION_ROWS(result_options), options},
     };
     sets[0] = own[0];
     sets[1] = own[1];

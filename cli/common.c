@@ -58,15 +58,13 @@ static const cli_option connection_options[] = {
 
 cli_option_set cli_common_request_set(cli_common *common)
 {
-    cli_option_set set = {"Request", request_options,
-                          sizeof(request_options) / sizeof(request_options[0]), common};
+    cli_option_set set = {"Request", CLI_OPTION_ROWS(request_options), common};
     return set;
 }
 
 cli_option_set cli_common_connection_set(cli_common *common)
 {
-    cli_option_set set = {"Connection and TLS", connection_options,
-                          sizeof(connection_options) / sizeof(connection_options[0]), common};
+    cli_option_set set = {"Connection and TLS", CLI_OPTION_ROWS(connection_options), common};
     return set;
 }
 

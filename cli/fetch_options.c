@@ -74,14 +74,13 @@ static const cli_option retry_options[] = {
 };
 
 #define SET_COUNT 5
-#define ROWS(table) table, sizeof(table) / sizeof(table[0])
 
 static void get_sets(fetch_options *options, cli_option_set sets[SET_COUNT])
 {
     const cli_option_set own[] = {
-        {"Body", ROWS(body_options), options},
-        {"Output", ROWS(output_options), options},
-        {"Time and retries", ROWS(retry_options), options},
+        {"Body", CLI_OPTION_ROWS(body_options), options},
+        {"Output", CLI_OPTION_ROWS(output_options), options},
+        {"Time and retries", CLI_OPTION_ROWS(retry_options), options},
     };
     sets[0] = cli_common_request_set(&options->common);
     sets[1] = own[0];

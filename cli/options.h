@@ -58,6 +58,9 @@ typedef struct cli_option_set {
     void *target;
 } cli_option_set;
 
+/* The two members for a table. */
+#define CLI_OPTION_ROWS(table) table, sizeof(table) / sizeof(table[0])
+
 typedef struct cli_command_line {
     const cli_option_set *sets;
     size_t set_count;
