@@ -231,13 +231,16 @@ static void test_pushed_bodies(void **state)
 
 #define MANY 40
 
-/* All that were under way share the next connection, too. POSTs among them are reported. */
+/* All that were under way share the next connection, too, which may have to wait for the place of
+ * the one that died. POSTs among them are reported. */
 static void many_go_again(const peer_leaving *leaving)
 {
     peer_leaving all = *leaving;
     all.requests = MANY;
     peer *server = leaving_peer(&all);
-    hh_client *client = whole_client(NULL);
+    hh_client_options options = HH_CLIENT_OPTIONS_INIT;
+    options.max_connections_per_origin = leaving->is_reset ? 1 : 0;
+    hh_client *client = whole_client(&options);
     answer *got = calloc(MANY, sizeof *got);
     assert_non_null(got);
     hh_request *get = whole_request(client, "GET", peer_url(server, "/"));
