@@ -1,8 +1,10 @@
 /*
- * h2.c - the life of an HTTP/2 connection and of its calls: start, end, idling, closing.
+ * h2.c - the life of an HTTP/2 connection: calls begin, the loop brings news, it fails or idles,
+ * drains, closes.
  *
- * Sending is in h2_send.c, receiving in h2_receive.c, deadlines in h2_deadline.c, nghttp2 in
- * h2_session.c, sentences in h2_describe.c; the states are drawn in h2_internal.h.
+ * A call's stream is in h2_stream.c, sending in h2_send.c, receiving in h2_receive.c and
+ * h2_credit.c, deadlines in h2_deadline.c, nghttp2 in h2_session.c, sentences in h2_describe.c; the
+ * states are drawn in h2_internal.h.
  */
 #include "conn/h2.h"
 
@@ -12,9 +14,6 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "conn/h2_internal.h"
-#include "conn/h2_memory.h"
-
-#define FREE_STREAMS_MAX 1024
 
 /* --- states ---------------------------------------------------------------------------------- */
 
@@ -26,34 +25,10 @@ void hh__h2_set_state(hh_h2 *h2, hh_h2_state state)
         h2->conn.capacity = 0;
 }
 
-void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send)
-{
-    assert(send > s->send || (s->send == HH_H2_SEND_EXPECT && send == HH_H2_SEND_BODY));
-    s->send = (uint8_t)send;
-    int64_t now = hh__h2_now(s->h2);
-    if (send == HH_H2_SEND_DONE && s->call->sent_ns == 0)
-        s->call->sent_ns = now;
-    if (send == HH_H2_SEND_EXPECT)
-        s->expect_due_ns = now + (int64_t)HH_EXPECT_WAIT_MS * 1000000;
-}
-
-void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive)
-{
-    assert(receive > s->receive);
-    s->receive = (uint8_t)receive;
-}
-
 void hh__h2_later(hh_h2 *h2, unsigned later)
 {
     h2->later |= later;
     hh__task_post(h2->conn.env->loop, &h2->task);
-}
-
-void hh__h2_report_later(hh_h2_stream *s)
-{
-    if (!hh__link_is_listed(&s->report_link))
-        hh__list_push_back(&s->h2->reports, &s->report_link);
-    hh__h2_later(s->h2, HH_H2_LATER_REPORT);
 }
 
 bool hh__h2_is_idle(const hh_h2 *h2)
@@ -62,152 +37,12 @@ bool hh__h2_is_idle(const hh_h2 *h2)
            hh__list_is_empty(&h2->failing);
 }
 
-/* Whether a byte of the request is with the system. */
-static bool has_left(const hh_h2_stream *s)
-{
-    return s->is_out && s->h2->written > s->begins_at;
-}
-
 void hh__h2_spend(hh_h2 *h2, hh_status why)
 {
     h2->conn.keeper_ops->on_spent(&h2->conn, why);
 }
 
-hh_processed hh__h2_processed(const hh_h2_stream *s)
-{
-    if (s->call->received_bytes > 0)
-        return HH_PROCESSED_YES;
-    return has_left(s) ? HH_PROCESSED_MAYBE : HH_PROCESSED_NO;
-}
-
-/* --- streams' memory ------------------------------------------------------------------------- */
-
-static hh_h2_stream *take_stream(hh_conn_env *env)
-{
-    hh_h2_stream *s = env->free_streams;
-    if (s != NULL) {
-        env->free_streams = s->next_free;
-        env->free_stream_count--;
-        return s;
-    }
-    s = hh__calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    s->timer.on_due = hh__h2_on_stream_timer;
-    hh__bytes_init(&s->out, HH_PUSH_BUFFER_MAX_BYTES + 64);
-    return s;
-}
-
-static void destroy_stream(hh_conn_env *env, hh_h2_stream *s)
-{
-    hh__timer_stop(env->loop, &s->timer);
-    hh__bytes_finish(&s->out);
-    hh__free(s);
-}
-
-/* The failure of a stream for whose own there was no memory. */
-static const hh_error no_memory = {.code = HH_ERR_NO_MEMORY,
-                                   .category = HH_CATEGORY_FATAL,
-                                   .phase = HH_PHASE_BODY,
-                                   .message = "no memory for an error"};
-
-static void drop_failure(hh_h2_stream *s)
-{
-    union {
-        const hh_error *in;
-        void *out;
-    } pointer = {.in = s->failure}; /* it is const for what it may be besides memory of ours */
-    if (s->failure != &no_memory)
-        hh__free(pointer.out);
-    s->failure = NULL;
-}
-
-static void give_stream(hh_conn_env *env, hh_h2_stream *s)
-{
-    if (s->trailers != NULL) {
-        hh__h2_head_finish(s->trailers);
-        hh__free(s->trailers);
-    }
-    drop_failure(s);
-    if (env->free_stream_count >= FREE_STREAMS_MAX) {
-        destroy_stream(env, s);
-        return;
-    }
-    hh__bytes_finish(&s->out);
-    s->trailers = NULL;
-    s->next_free = env->free_streams;
-    env->free_streams = s;
-    env->free_stream_count++;
-}
-
-void hh__h2_env_finish(hh_conn_env *env)
-{
-    while (env->free_streams != NULL) {
-        hh_h2_stream *s = env->free_streams;
-        env->free_streams = s->next_free;
-        destroy_stream(env, s);
-    }
-    env->free_stream_count = 0;
-    hh__h2_memory_finish(env);
-}
-
-size_t hh__h2_env_spare_bytes(const hh_conn_env *env)
-{
-    return env->free_stream_count * sizeof(hh_h2_stream) + hh__h2_memory_spare_bytes(env);
-}
-
-/* A fresh stream for `call`: all but its memory and its timer, which may still lie in the heap. */
-static void reset_stream(hh_h2 *h2, hh_h2_stream *s, hh_call *call)
-{
-    hh_timer timer = s->timer;
-    hh_bytes out = s->out;
-    *s = (hh_h2_stream){.h2 = h2, .call = call, .owner = call->owner, .timer = timer, .out = out};
-}
-
-/* --- reports --------------------------------------------------------------------------------- */
-
-hh_call *hh__h2_begin_report(hh_h2_stream *s)
-{
-    assert(s->h2->reporting == NULL);
-    s->h2->reporting = s;
-    return s->call;
-}
-
-bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s)
-{
-    bool is_there = h2->reporting == s;
-    h2->reporting = NULL;
-    return is_there;
-}
-
-/* Separates call and stream; the stream's memory is still the caller's to give back. */
-static hh_call *detach(hh_h2_stream *s)
-{
-    hh_h2 *h2 = s->h2;
-    hh_call *call = s->call;
-    hh__list_remove(&s->link);
-    hh__list_remove(&s->report_link);
-    hh__timer_unset(&s->timer);
-    hh__h2_drop_held(s);
-    hh__h2_disown(s);
-    if (s->send == HH_H2_SEND_HEAD && s->id != 0) { /* its fields are still lent to nghttp2 */
-        hh__h2_break(h2, HH_ERR_REFUSED, NGHTTP2_INTERNAL_ERROR, "a request could not leave");
-        h2->is_mute = true;
-    }
-    if (s->id != 0 && !s->is_closed)
-        nghttp2_session_set_stream_user_data(h2->session, s->id, NULL);
-    if (h2->reporting == s)
-        h2->reporting = NULL;
-    if (h2->recent == s)
-        h2->recent = NULL;
-    if (h2->head_stream == s)
-        h2->head_stream = NULL;
-    call->stream = NULL;
-    return call;
-}
-
-/* A call's slot is free again, unless the connection has no use beyond this call. */
-static void free_slot(hh_h2 *h2)
+void hh__h2_free_slot(hh_h2 *h2)
 {
     if (h2->is_dying)
         return;
@@ -215,51 +50,6 @@ static void free_slot(hh_h2 *h2)
         hh__h2_spend(h2, h2->failure);
     else if (h2->state != HH_H2_CLOSED)
         h2->conn.keeper_ops->on_free(&h2->conn);
-}
-
-void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers)
-{
-    hh_h2 *h2 = s->h2;
-    hh_conn_env *env = h2->conn.env;
-    /* RFC 9113 §8.1: the answer is whole before the request is; the rest of that is of no use. */
-    if (s->send != HH_H2_SEND_DONE)
-        hh__h2_reset(s, NGHTTP2_CANCEL);
-    hh_call *call = detach(s);
-    h2->conn.served++;
-    h2->burst++;
-    /* The slot is free before the call learns of its end: what follows from it finds it free. */
-    free_slot(h2);
-    if (trailers != NULL)
-        call->ops->on_done(call, &trailers->fields, hh__bytes_slice(&trailers->text));
-    else
-        call->ops->on_done(call, NULL, (hh_slice){NULL, 0});
-    give_stream(env, s);
-}
-
-void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset)
-{
-    hh_h2 *h2 = s->h2;
-    hh_conn_env *env = h2->conn.env;
-    hh_error copy = *error;
-    if (!has_left(s))
-        s->call->sent_bytes = 0;
-    copy.processed = copy.code == HH_ERR_REFUSED ? HH_PROCESSED_NO : hh__h2_processed(s);
-    hh__h2_reset(s, reset);
-    hh_call *call = detach(s);
-    free_slot(h2);
-    call->ops->on_failed(call, &copy);
-    give_stream(env, s);
-}
-
-void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error)
-{
-    if (s->failure == NULL) {
-        hh_error *copy = hh__malloc(sizeof *copy);
-        if (copy != NULL)
-            *copy = *error;
-        s->failure = copy != NULL ? copy : &no_memory;
-    }
-    hh__h2_report_later(s);
 }
 
 /* --- the connection's end -------------------------------------------------------------------- */
@@ -303,7 +93,7 @@ static void fail_calls(hh_h2 *h2)
     while ((link = hh__list_pop_front(&h2->failing)) != NULL) {
         hh_call *call = HH_CONTAINER_OF(link, hh_call, link);
         hh__fail(&error, HH_ERR_NO_MEMORY, HH_PHASE_SEND, "no memory for a call");
-        free_slot(h2);
+        hh__h2_free_slot(h2);
         call->ops->on_failed(call, &error);
     }
 }
@@ -458,14 +248,13 @@ static void start(hh_conn *conn, hh_call *call)
     assert(h2->state == HH_H2_OPEN && call->h2_request != NULL);
     bool was_idle = hh__h2_is_idle(h2);
     hh__call_begin(call, hh__h2_now(h2));
-    hh_h2_stream *s = take_stream(conn->env);
+    hh_h2_stream *s = hh__h2_stream_create(h2, call);
     call->stream = s;
     if (s == NULL) {
         hh__list_push_back(&h2->failing, &call->link);
         hh__h2_later(h2, HH_H2_LATER_REPORT);
         return;
     }
-    reset_stream(h2, s, call);
     hh__list_push_back(&h2->waiting, &s->link);
     hh__h2_touch(s);
     /* The first of a quiet connection goes out at once, more of them together with their
@@ -488,11 +277,10 @@ static void cancel(hh_conn *conn, hh_call *call)
         hh__list_remove(&call->link);
     } else {
         hh__h2_reset(s, NGHTTP2_CANCEL);
-        detach(s);
-        give_stream(conn->env, s);
+        hh__h2_stream_drop(s);
         hh__h2_later(h2, HH_H2_LATER_FLUSH);
     }
-    free_slot(h2);
+    hh__h2_free_slot(h2);
 }
 
 static void resume(hh_conn *conn, hh_call *call)
@@ -531,14 +319,11 @@ static void destroy(hh_discard *discard)
     hh__free(h2);
 }
 
-static void forget_calls(hh_h2 *h2, hh_list *list)
+static void forget_calls(hh_list *list)
 {
     hh_link *link;
-    while ((link = hh__list_first(list)) != NULL) {
-        hh_h2_stream *s = HH_CONTAINER_OF(link, hh_h2_stream, link);
-        detach(s);
-        give_stream(h2->conn.env, s);
-    }
+    while ((link = hh__list_first(list)) != NULL)
+        hh__h2_stream_drop(HH_CONTAINER_OF(link, hh_h2_stream, link));
 }
 
 /* RFC 9113 §6.8: GOAWAY before the close, where it costs no waiting. */
@@ -557,8 +342,8 @@ static void close_conn(hh_conn *conn, hh_close how)
     hh_conn_env *env = conn->env;
     if (h2->state == HH_H2_CLOSED)
         return;
-    forget_calls(h2, &h2->open);
-    forget_calls(h2, &h2->waiting);
+    forget_calls(&h2->open);
+    forget_calls(&h2->waiting);
     for (hh_link *link; (link = hh__list_pop_front(&h2->failing)) != NULL;)
         ;
     say_goodbye(h2, how);

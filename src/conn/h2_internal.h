@@ -1,6 +1,6 @@
 /*
- * h2_internal.h - what h2.c (life, calls), h2_deadline.c, h2_describe.c, h2_session.c (nghttp2 and
- * its callbacks), h2_send.c and h2_receive.c share.
+ * h2_internal.h - what h2.c (life), h2_stream.c (calls), h2_deadline.c, h2_describe.c, h2_session.c
+ * (nghttp2 and its callbacks), h2_send.c, h2_receive.c and h2_credit.c share.
  *
  *   connection   OPEN ─► DRAINING (GOAWAY, or no ids left) ─► CLOSED       any ─► CLOSED
  *
@@ -195,24 +195,12 @@ static inline int64_t hh__h2_now(const hh_h2 *h2)
 
 /* h2.c */
 void hh__h2_set_state(hh_h2 *h2, hh_h2_state state);
-void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send);
-void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive);
 /* Posts the task with one more thing to do. */
 void hh__h2_later(hh_h2 *h2, unsigned later);
-/* Has the task look at this stream. */
-void hh__h2_report_later(hh_h2_stream *s);
-/* Around a report to the stream's call. End says whether the stream is still there. */
-hh_call *hh__h2_begin_report(hh_h2_stream *s);
-bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s);
-/* The answer is complete and all of it was delivered. Trailers' offsets count from their text. In
- * hh__loop_run only, like _fail and _settle. */
-void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers);
-/* The call is over; the stream is reset with `reset`, unless it has ended. */
-void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset);
-/* The call is over because its connection is. */
+/* A call's slot is free again, unless the connection has no use beyond this call. */
+void hh__h2_free_slot(hh_h2 *h2);
+/* The call is over because its connection is. In hh__loop_run only, like _settle. */
 void hh__h2_fail_ended(hh_h2_stream *s);
-/* As _fail, from a place that must not report; without memory for the error it is that. */
-void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error);
 /* No new calls any more: those that wait are refused. */
 void hh__h2_drain(hh_h2 *h2);
 /* The connection is to end: `failure` is told by the next _settle. The first reason counts, and the
@@ -220,11 +208,30 @@ void hh__h2_drain(hh_h2 *h2);
 void hh__h2_break(hh_h2 *h2, hh_status failure, uint32_t fault, const char *problem);
 /* Writes what there is to write, and draws the consequences of what has happened. */
 void hh__h2_settle(hh_h2 *h2);
-hh_processed hh__h2_processed(const hh_h2_stream *s);
-
 /* Nothing under way: the keeper may park it. */
 bool hh__h2_is_idle(const hh_h2 *h2);
 void hh__h2_spend(hh_h2 *h2, hh_status why);
+
+/* h2_stream.c */
+/* A fresh one, in no list; NULL when out of memory. */
+hh_h2_stream *hh__h2_stream_create(hh_h2 *h2, hh_call *call);
+/* The call is forgotten, the stream's memory given back. */
+void hh__h2_stream_drop(hh_h2_stream *s);
+void hh__h2_set_send(hh_h2_stream *s, hh_h2_send send);
+void hh__h2_set_receive(hh_h2_stream *s, hh_h2_receive receive);
+hh_processed hh__h2_processed(const hh_h2_stream *s);
+/* Around a report to the stream's call. End says whether the stream is still there. */
+hh_call *hh__h2_begin_report(hh_h2_stream *s);
+bool hh__h2_end_report(hh_h2 *h2, const hh_h2_stream *s);
+/* Has the task look at this stream. */
+void hh__h2_report_later(hh_h2_stream *s);
+/* The answer is complete and all of it was delivered. Trailers' offsets count from their text. In
+ * hh__loop_run only, like _fail. */
+void hh__h2_complete(hh_h2_stream *s, const hh_h2_head *trailers);
+/* The call is over; the stream is reset with `reset`, unless it has ended. */
+void hh__h2_fail(hh_h2_stream *s, const hh_error *error, uint32_t reset);
+/* As _fail, from a place that must not report; without memory for the error it is that. */
+void hh__h2_fail_later(hh_h2_stream *s, const hh_error *error);
 
 /* h2_deadline.c */
 /* Moves the stream's deadline to what its present states call for. */
@@ -270,10 +277,18 @@ void hh__h2_read(hh_h2 *h2);
 void hh__h2_take_block(hh_h2_stream *s, hh_h2_end end);
 void hh__h2_take_data(hh_h2_stream *s, hh_slice data, hh_h2_end end);
 void hh__h2_take_end(hh_h2_stream *s);
-/* Body bytes or padding that came: credit for them goes back to the connection. */
-void hh__h2_credit_conn(hh_h2 *h2, size_t count);
 /* Hands on what was held while the stream was paused. */
 void hh__h2_deliver(hh_h2_stream *s);
+
+/* h2_credit.c */
+/* Body bytes or padding that came: credit for them goes back to the connection. */
+void hh__h2_credit_conn(hh_h2 *h2, size_t count);
+/* The call has taken so many bytes of this stream. */
+void hh__h2_credit_stream(hh_h2_stream *s, size_t count);
+/* Copies body bytes, for later. */
+void hh__h2_hold(hh_h2_stream *s, hh_slice data);
+/* The oldest that are held, and held no more; a share of the buffer they lie in. */
+hh_buf *hh__h2_take_held(hh_h2_stream *s, hh_slice *data);
 void hh__h2_drop_held(hh_h2_stream *s);
 
 #endif
