@@ -39,7 +39,7 @@ def tree(tmp_path):
 
 def check(name: str, root: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), "--root", str(root)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def append(root: Path, path: str, text: str) -> None:

@@ -81,7 +81,7 @@ class Machine:
         environment["HH_PACKAGES"] = str(self.base / "packages.txt")
         return subprocess.run(
             ["/bin/sh", ROOT / "tools" / "install-packages", *groups],
-            env=environment, capture_output=True, text=True, timeout=30,
+            env=environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def run(tree: Path, name: str, *arguments: object, **environment: str) -> str:
     environment = os.environ | {"PATH": f"{tree / 'bin'}:{os.environ['PATH']}"} | environment
     done = subprocess.run(
         [str(tree / "tools" / name), *map(str, arguments)],
-        env=environment, capture_output=True, text=True, timeout=60,
+        env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -87,7 +87,8 @@ def test_what_somebody_removed_is_put_back(tree):
 
 def test_an_environment_is_made_once_and_anew_for_another_interpreter(tree):
     python = tree / "bin/python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    quick = 'if [ "$1 $2" = "-m venv" ]; then set -- "$@" --without-pip; fi'
+    python.write_text(f'#!/bin/sh\n{quick}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     assert run(tree, "make-venv", PYTHON="python") == "making .venv\n"
     assert (tree / ".venv/bin/python").exists()
