@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "pairs.h"
+
 typedef struct output {
     char *data;
     size_t length;
@@ -119,8 +121,9 @@ static int write_one(output *out, PyObject *key, PyObject *value)
     return write_primitive(out, value, "a parameter's value");
 }
 
-static int write_pair(output *out, PyObject *key, PyObject *value)
+static int write_pair(void *to, PyObject *key, PyObject *value)
 {
+    output *out = to;
     if (!PyList_Check(value) && !PyTuple_Check(value))
         return write_one(out, key, value);
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); i++)
@@ -131,40 +134,6 @@ static int write_pair(output *out, PyObject *key, PyObject *value)
 
 /* --- many ------------------------------------------------------------------------------------ */
 
-static int write_item(output *out, PyObject *item)
-{
-    PyObject *pair = NULL;
-    if (!PyUnicode_Check(item) && !PyBytes_Check(item))
-        pair = PySequence_Tuple(item);
-    if (pair == NULL && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError))
-        return -1;
-    if (pair == NULL || PyTuple_GET_SIZE(pair) != 2) {
-        Py_XDECREF(pair);
-        PyErr_Format(PyExc_TypeError,
-                     "parameters must be pairs (name, value); one of them is %.200s",
-                     Py_TYPE(item)->tp_name);
-        return -1;
-    }
-    int result = write_pair(out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
-    Py_DECREF(pair);
-    return result;
-}
-
-static int write_items(output *out, PyObject *iterable)
-{
-    PyObject *iterator = PyObject_GetIter(iterable);
-    PyObject *item;
-    int result = 0;
-    if (iterator == NULL)
-        return -1;
-    while (result == 0 && (item = PyIter_Next(iterator)) != NULL) {
-        result = write_item(out, item);
-        Py_DECREF(item);
-    }
-    Py_DECREF(iterator);
-    return result < 0 || PyErr_Occurred() ? -1 : 0;
-}
-
 static int write_dict(output *out, PyObject *dict)
 {
     PyObject *key;
@@ -174,19 +143,6 @@ static int write_dict(output *out, PyObject *dict)
         if (write_pair(out, key, value) < 0)
             return -1;
     return 0;
-}
-
-/* 1: has keys(), so it is a mapping. */
-static int is_mapping(PyObject *object)
-{
-    if (PyList_Check(object) || PyTuple_Check(object))
-        return 0;
-    PyObject *keys = PyObject_GetAttrString(object, "keys");
-    if (keys == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError))
-        return -1;
-    PyErr_Clear();
-    Py_XDECREF(keys);
-    return keys != NULL;
 }
 
 static int write_pairs(output *out, PyObject *pairs)
@@ -201,13 +157,11 @@ static int write_pairs(output *out, PyObject *pairs)
                      Py_TYPE(pairs)->tp_name);
         return -1;
     }
-    int maps = is_mapping(pairs);
-    if (maps <= 0)
-        return maps < 0 ? -1 : write_items(out, pairs);
-    PyObject *items = PyMapping_Items(pairs);
-    int result = items != NULL ? write_items(out, items) : -1;
-    Py_XDECREF(items);
-    return result;
+    int maps = hhpy_pairs_is_mapping(pairs);
+    if (maps < 0)
+        return -1;
+    return maps ? hhpy_pairs_walk_mapping(pairs, "parameters", write_pair, out)
+                : hhpy_pairs_walk(pairs, "parameters", write_pair, out);
 }
 
 static PyObject *without_mark(hh_slice text)

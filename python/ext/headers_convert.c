@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "pairs.h"
+
 /* --- one field ------------------------------------------------------------------------------- */
 
 static bool is_token_byte(unsigned char c)
@@ -99,8 +101,9 @@ static int add_one(hhpy_store *store, hh_slice name, PyObject *object)
 }
 
 /* A list or tuple as value repeats the name. */
-static int add_item(hhpy_store *store, PyObject *key, PyObject *object)
+static int add_item(void *to, PyObject *key, PyObject *object)
 {
+    hhpy_store *store = to;
     hh_slice name;
     if (hhpy_headers_check_name(key, &name) < 0)
         return -1;
@@ -110,39 +113,6 @@ static int add_item(hhpy_store *store, PyObject *key, PyObject *object)
         if (add_one(store, name, PySequence_Fast_GET_ITEM(object, i)) < 0)
             return -1;
     return 0;
-}
-
-static int add_pair(hhpy_store *store, PyObject *object)
-{
-    PyObject *pair = NULL;
-    if (!PyUnicode_Check(object) && !PyBytes_Check(object))
-        pair = PySequence_Tuple(object);
-    if (pair == NULL && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError))
-        return -1;
-    if (pair == NULL || PyTuple_GET_SIZE(pair) != 2) {
-        Py_XDECREF(pair);
-        PyErr_Format(PyExc_TypeError, "headers must be pairs (name, value); one of them is %.200s",
-                     Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    int result = add_item(store, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
-    Py_DECREF(pair);
-    return result;
-}
-
-static int add_pairs(hhpy_store *store, PyObject *iterable)
-{
-    PyObject *iterator = PyObject_GetIter(iterable);
-    PyObject *item;
-    int result = 0;
-    if (iterator == NULL)
-        return -1;
-    while (result == 0 && (item = PyIter_Next(iterator)) != NULL) {
-        result = add_pair(store, item);
-        Py_DECREF(item);
-    }
-    Py_DECREF(iterator);
-    return result < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
 /* No user code runs in between: names and values are looked at as they lie there. */
@@ -159,27 +129,9 @@ static int add_dict(hhpy_store *store, PyObject *dict)
     return 0;
 }
 
-static int add_mapping(hhpy_store *store, PyObject *mapping)
-{
-    PyObject *items = PyMapping_Items(mapping);
-    int result = items != NULL ? add_pairs(store, items) : -1;
-    Py_XDECREF(items);
-    return result;
-}
-
 int hhpy_headers_is_mapping(PyTypeObject *type, PyObject *object)
 {
-    PyObject *keys;
-    if (Py_IS_TYPE(object, type) || PyDict_Check(object))
-        return 1;
-    if (PyList_Check(object) || PyTuple_Check(object))
-        return 0;
-    keys = PyObject_GetAttrString(object, "keys");
-    if (keys == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError))
-        return -1;
-    PyErr_Clear();
-    Py_XDECREF(keys);
-    return keys != NULL;
+    return Py_IS_TYPE(object, type) ? 1 : hhpy_pairs_is_mapping(object);
 }
 
 static int fill(PyTypeObject *type, hhpy_store *store, PyObject *object)
@@ -200,7 +152,8 @@ static int fill(PyTypeObject *type, hhpy_store *store, PyObject *object)
     int is_mapping = hhpy_headers_is_mapping(type, object);
     if (is_mapping < 0)
         return -1;
-    return is_mapping ? add_mapping(store, object) : add_pairs(store, object);
+    return is_mapping ? hhpy_pairs_walk_mapping(object, "headers", add_item, store)
+                      : hhpy_pairs_walk(object, "headers", add_item, store);
 }
 
 PyObject *hhpy_headers_convert(hhpy_state *state, PyObject *object)
