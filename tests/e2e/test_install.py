@@ -41,7 +41,7 @@ int main(int, char **argv)
 
 def run(*command: object, **options) -> str:
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=300, **options
+        [str(word) for word in command], capture_output=True, text=True, timeout=900, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -36,7 +36,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
         env=environment | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
