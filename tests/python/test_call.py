@@ -8,11 +8,12 @@ import gc
 import inspect
 import unittest.mock
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 import uvloop
+from running import with_client
 
 import hyperhttp
 
@@ -31,14 +32,6 @@ def run(request) -> Callable[[Coroutine[Any, Any, Any]], Any]:
             return loop.run(coroutine)
 
     return runner
-
-
-def with_client(run, body: Callable[[hyperhttp.Client], Awaitable[Any]], **options) -> Any:
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 # As a future.

@@ -13,6 +13,7 @@ import time
 import pytest
 from asleep import wait_until_main_thread_sleeps
 from peer import pattern
+from running import in_child, with_client
 
 import hyperhttp
 from hyperhttp import _engine
@@ -22,14 +23,6 @@ pytestmark = pytest.mark.both_protocols
 
 ASK_REDIRECT = 1
 ASK_RESOLVE = 2
-
-
-def with_client(run, body, **options):
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 def open_get(client, url, **options):
@@ -459,37 +452,22 @@ def test_a_harmless_signal_doesnt(peer):
     assert count
 
 
-def wait_for_child(child):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    pytest.fail("the child hangs")
-
-
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_has_streams_of_its_own(peer):
     with hyperhttp.Session() as session:
         kept = session.send(session.build_request("GET", peer.url("/bytes/3000000")), stream=True)
         pieces = kept.iter_bytes()
         first = next(pieces)
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                with session.stream("GET", peer.url()) as response:
-                    assert response.read() == b"hello \n"
-                try:
-                    for _ in pieces:
-                        pass
-                except RuntimeError:
-                    status = 0
-                kept.close()
-                session.close()
-            finally:
-                os._exit(status)
-        assert wait_for_child(child) == 0
+
+        def passes():
+            with session.stream("GET", peer.url()) as response:
+                assert response.read() == b"hello \n"
+            with pytest.raises(RuntimeError):
+                for _ in pieces:
+                    pass
+            kept.close()
+            session.close()
+            return True
+
+        in_child(passes)
         assert first + b"".join(pieces) == pattern(3_000_000)

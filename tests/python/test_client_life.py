@@ -14,14 +14,13 @@ import threading
 import time
 
 import pytest
-from asleep import wait_until_process_sleeps
+from asleep import PATIENCE, wait_until_process_sleeps
 from descriptors import descriptors
+from running import in_child
 
 import hyperhttp
 
 pytestmark = pytest.mark.both_protocols
-
-PATIENCE = 120.0  # seconds; a machine may be busy, a sanitizer slow
 
 
 def open_descriptors() -> int:
@@ -318,14 +317,7 @@ def test_a_signal_whose_handler_returns_interrupts_nothing(peer):
 def test_fork_session(peer):
     with hyperhttp.Session() as session:
         assert session.get(peer.url("/ok/parent")).status_code == 200
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                status = session.get(peer.url("/ok/child")).status_code != 200
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        in_child(lambda: session.get(peer.url("/ok/child")).status_code == 200)
         assert session.get(peer.url("/ok/again")).status_code == 200
         assert session._stats()["connections_opened"] == 1
     assert peer.connections == 2
@@ -339,14 +331,7 @@ def test_fork_client(peer):
         return (await client.get(peer.url(path))).status_code
 
     assert asyncio.run(get("/ok/parent")) == 200
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            status = asyncio.run(get("/ok/child")) != 200
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    in_child(lambda: asyncio.run(get("/ok/child")) == 200)
     assert asyncio.run(get("/ok/again")) == 200
     asyncio.run(client.close())
     assert peer.connections == 2
@@ -356,14 +341,7 @@ def test_fork_while_another_thread_waits(peer):
     with hyperhttp.Session() as session, concurrent.futures.ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(session.get, peer.url("/gated"))
         peer.wait_for(1)
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                status = session.get(peer.url("/ok/child")).status_code != 200
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        in_child(lambda: session.get(peer.url("/ok/child")).status_code == 200)
         peer.gate.set()
         assert waiting.result(PATIENCE).status_code == 200
 

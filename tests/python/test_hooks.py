@@ -7,18 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asleep import PATIENCE
+from running import with_client
 
 import hyperhttp
 
 pytestmark = pytest.mark.both_protocols
-
-
-def with_client(run, body, **options):
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 def test_sync_and_async_hooks_in_order(any_loop, peer):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import pickle
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import pytest
 from h2.errors import ErrorCodes
 from http2_server import Http2Server
 from hypercorn_server import MOST_STREAMS, Hypercorn, body_of
+from running import in_child
 
 import hyperhttp
 
@@ -292,14 +292,7 @@ def test_loops_one_after_the_other(server, client):
 
 def test_a_child_has_a_connection_of_its_own(server, session):
     session.get(server.url())
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if session.get(server.url()).http_version == "HTTP/2" else 2
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
+    in_child(lambda: session.get(server.url()).http_version == "HTTP/2")
     assert session.get(server.url()).is_reused
     assert len(server.connections) == 2
 

@@ -7,16 +7,9 @@ import ipaddress
 from urllib.parse import urlsplit
 
 import pytest
+from running import with_client
 
 import hyperhttp
-
-
-def with_client(run, body, **options):
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 def named(peer, path="/ok", host="service.invalid"):

@@ -14,6 +14,7 @@ import weakref
 import pytest
 from peer import pattern
 from raw_server import read_head, serve
+from running import with_client
 
 import hyperhttp
 
@@ -21,14 +22,6 @@ pytestmark = pytest.mark.both_protocols
 
 BIG = 5_000_000
 WINDOW = 1 << 20
-
-
-def with_client(run, body, **options):
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 def answer_in(*pieces: bytes, head: bytes = b""):

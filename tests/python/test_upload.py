@@ -12,18 +12,11 @@ from pathlib import Path
 import pytest
 from peer import pattern
 from raw_server import read_chunks, read_head, serve
+from running import with_client
 
 import hyperhttp
 
 pytestmark = pytest.mark.both_protocols
-
-
-def with_client(run, body, **options):
-    async def main():
-        async with hyperhttp.Client(**options) as client:
-            return await body(client)
-
-    return run(main())
 
 
 def pieces_of(data: bytes, size: int):
