@@ -44,6 +44,15 @@ hh_client *e2e_client(void)
     return whole_client(&options);
 }
 
+void e2e_get(const hh_client_options *options, const char *url, answer *to)
+{
+    hh_client *client = whole_client(options);
+    memset(to, 0, sizeof *to);
+    whole_get(client, url, to);
+    assert_at_rest(client);
+    hh_client_destroy(client);
+}
+
 void assert_bytes(hh_slice got, hh_slice wanted)
 {
     if (got.length != wanted.length)

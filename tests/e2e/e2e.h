@@ -29,6 +29,8 @@ int e2e_teardown(void **state);
 hh_client_options e2e_options(void);
 /* A client of them. */
 hh_client *e2e_client(void);
+/* One GET by a client of these options, which leaves nothing behind. */
+void e2e_get(const hh_client_options *options, const char *url, answer *to);
 
 /* The answer ended well, with status 200 and the file, byte for byte. */
 void assert_file(const answer *of, nginx_file_name name);

@@ -117,20 +117,11 @@ static const char *url_of(const char *host)
     return nginx_url_as(&servers.nginx, NGINX_PLAIN, host, "/f100");
 }
 
-static void get_from(const hh_client_options *options, const char *url, answer *to)
-{
-    hh_client *client = whole_client(options);
-    memset(to, 0, sizeof *to);
-    whole_get(client, url, to);
-    assert_at_rest(client);
-    hh_client_destroy(client);
-}
-
 static void expect_file(const hh_client_options *options, const char *url, const char *remote)
 {
     char wanted[64];
     answer got;
-    get_from(options, url, &got);
+    e2e_get(options, url, &got);
     assert_file(&got, NGINX_F100);
     snprintf(wanted, sizeof wanted, "%s:%u", remote, servers.nginx.ports[NGINX_PLAIN]);
     assert_slice(hh_response_remote_address(got.response), wanted);
@@ -164,13 +155,13 @@ static void test_name_over_tls(void **state)
     (void)state;
     answer got;
     hh_client_options options = options_for(names.address);
-    get_from(&options, nginx_url_as(&servers.nginx, NGINX_TLS, "a.wild.test", "/f100"), &got);
+    e2e_get(&options, nginx_url_as(&servers.nginx, NGINX_TLS, "a.wild.test", "/f100"), &got);
     assert_file(&got, NGINX_F100);
     hh_timings timings = hh_response_timings(got.response);
     assert_true(timings.resolve_ns > 0 && timings.connect_ns > 0 && timings.tls_ns > 0);
     assert_true(timings.resolve_ns + timings.connect_ns + timings.tls_ns <= timings.total_ns);
     answer_clear(&got);
-    get_from(&options, nginx_url_as(&servers.nginx, NGINX_TLS, "one.test", "/f100"), &got);
+    e2e_get(&options, nginx_url_as(&servers.nginx, NGINX_TLS, "one.test", "/f100"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "certificate of one.test is for");
     answer_clear(&got);
 }
@@ -255,13 +246,13 @@ static void test_all_dead(void **state)
     answer got;
     dig_v4();
     hh_client_options options = options_for(names.address);
-    get_from(&options, url_of("refused.test"), &got);
+    e2e_get(&options, url_of("refused.test"), &got);
     assert_failed(&got, HH_ERR_CONNECT, HH_PHASE_CONNECT, "127.0.0.8");
     assert_int_equal(got.error.os_error, ECONNREFUSED);
     assert_int_equal(got.error.processed, HH_PROCESSED_NO);
     answer_clear(&got);
     options.timeout.connect_ms = 300;
-    get_from(&options, url_of("silent.test"), &got);
+    e2e_get(&options, url_of("silent.test"), &got);
     assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_CONNECT, "300 ms");
     assert_contains(got.error.message, "127.0.0.9");
     assert_int_equal(got.error.category, HH_CATEGORY_TIMEOUT);
@@ -287,11 +278,11 @@ static void test_living_v6(void **state)
     (void)state;
     answer got;
     hh_client_options options = options_for(names.address);
-    get_from(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "six.test", "/f100"), &got);
+    e2e_get(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "six.test", "/f100"), &got);
     assert_file(&got, NGINX_F100);
     answer_clear(&got);
     /* Of both the first is v6, RFC 8305 §4, where it lives. */
-    get_from(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "both.test", "/f100"), &got);
+    e2e_get(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "both.test", "/f100"), &got);
     assert_file(&got, NGINX_F100);
     hh_slice remote = hh_response_remote_address(got.response);
     assert_true(remote.length > 6 && memcmp(remote.data, "[::1]:", 6) == 0);
@@ -391,7 +382,7 @@ static void test_bad_servers(void **state)
         dns_server_add(server, &(dns_rule){.name = "bad.test", .reply = cases[i].reply});
         hh_client_options options = options_for(dns_server_address(server));
         answer got;
-        get_from(&options, url_of("bad.test"), &got);
+        e2e_get(&options, url_of("bad.test"), &got);
         assert_failed(&got, cases[i].wanted, HH_PHASE_RESOLVE, "\"bad.test\"");
         answer_clear(&got);
         dns_server_stop(server);
@@ -407,7 +398,7 @@ static void test_silence(void **state)
     options.timeout.connect_ms = 200;
     answer got;
     int64_t begun = clock_ms();
-    get_from(&options, url_of("mute.test"), &got);
+    e2e_get(&options, url_of("mute.test"), &got);
     assert_failed(&got, HH_ERR_TIMEOUT_CONNECT, HH_PHASE_RESOLVE,
                   "resolve mute.test timed out after 200 ms");
     assert_int_equal(got.error.processed, HH_PROCESSED_NO);
@@ -415,7 +406,7 @@ static void test_silence(void **state)
     answer_clear(&got);
     options.timeout.connect_ms = 0;
     options.timeout.total_ms = 150;
-    get_from(&options, url_of("mute.test"), &got);
+    e2e_get(&options, url_of("mute.test"), &got);
     assert_failed(&got, HH_ERR_TIMEOUT_TOTAL, HH_PHASE_RESOLVE, NULL);
     answer_clear(&got);
     dns_server_stop(server);
@@ -465,11 +456,11 @@ static void test_overrides(void **state)
     options.resolve_count = 2;
     answer got;
     expect_file(&options, url_of("given.test"), "127.0.0.1");
-    get_from(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "given.test", "/f100"), &got);
+    e2e_get(&options, nginx_url_as(&servers.nginx, NGINX_PLAIN_V6, "given.test", "/f100"), &got);
     assert_file(&got, NGINX_F100);
     answer_clear(&got);
     assert_int_equal(dns_server_count(server, NULL, DNS_BOTH), 0);
-    get_from(&options, url_of("other.test"), &got);
+    e2e_get(&options, url_of("other.test"), &got);
     assert_failed(&got, HH_ERR_RESOLVE, HH_PHASE_RESOLVE, "NXDOMAIN");
     answer_clear(&got);
     options.resolve = all;

@@ -44,20 +44,11 @@ static int setup(void **state)
     return 0;
 }
 
-static void get_from(const hh_client_options *options, const char *url, answer *to)
-{
-    hh_client *client = whole_client(options);
-    memset(to, 0, sizeof *to);
-    whole_get(client, url, to);
-    assert_at_rest(client);
-    hh_client_destroy(client);
-}
-
 /* /tls of that site; its body without the session's part, "version=... ". */
 static void expect_story(const hh_client_options *options, const char *url, const char *wanted)
 {
     answer got;
-    get_from(options, url, &got);
+    e2e_get(options, url, &got);
     if (got.error.code != HH_OK)
         fail_msg("%s: %s", url, got.error.message);
     char story[512];
@@ -99,10 +90,10 @@ static void test_trusted_by_directory(void **state)
     make_hashed(directory);
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
     options.tls.ca_directory = directory;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f65537"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f65537"), &got);
     assert_file(&got, NGINX_F65537);
     answer_clear(&got);
-    get_from(&options, nginx_url(&servers.nginx, NGINX_SELF_SIGNED, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_SELF_SIGNED, "/f1"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "self-signed");
     answer_clear(&got);
 }
@@ -126,7 +117,7 @@ static void test_trusted_by_memory(void **state)
     answer_clear(&got);
     hh_client_destroy(client);
     options.tls.ca_pem = "no certificate";
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
     assert_failed(&got, HH_ERR_INVALID_ARGUMENT, got.error.phase, "ca_pem holds no certificate");
     answer_clear(&got);
 }
@@ -136,14 +127,14 @@ static void test_system_trusts_not(void **state)
     (void)state;
     answer got;
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "unknown issuer");
     assert_contains(got.error.message, "localhost");
     assert_int_equal(got.error.category, HH_CATEGORY_TLS);
     assert_int_equal(got.error.processed, HH_PROCESSED_NO);
     answer_clear(&got);
     options.tls.ca_file = other_ca;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "unknown issuer");
     answer_clear(&got);
 }
@@ -154,7 +145,7 @@ static void test_trust_missing(void **state)
     answer got;
     hh_client_options options = HH_CLIENT_OPTIONS_INIT;
     options.tls.ca_file = "/nonexistent/ca.pem";
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
     assert_failed(&got, HH_ERR_FILE, got.error.phase, "/nonexistent/ca.pem");
     answer_clear(&got);
 }
@@ -226,13 +217,13 @@ static void test_verify_off(void **state)
     options.tls.verify = HH_OFF;
     for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
         answer got;
-        get_from(&options, nginx_url(&servers.nginx, sites[i], "/f100"), &got);
+        e2e_get(&options, nginx_url(&servers.nginx, sites[i], "/f100"), &got);
         assert_file(&got, NGINX_F100);
         answer_clear(&got);
     }
     options.tls.verify = HH_ON;
     answer got;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_EXPIRED, "/f100"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_EXPIRED, "/f100"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, NULL);
     answer_clear(&got);
 }
@@ -244,7 +235,7 @@ static void test_client_certificate(void **state)
     (void)state;
     answer got;
     hh_client_options options = e2e_options();
-    get_from(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
     assert_int_equal(got.error.code, HH_OK);
     assert_int_equal(hh_response_status(got.response), 400);
     answer_clear(&got);
@@ -258,19 +249,19 @@ static void test_client_certificate(void **state)
     expect_story(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/tls"), "client=CN=client");
 
     options.tls.key_password = "wrong";
-    get_from(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
     assert_failed(&got, HH_ERR_FILE, got.error.phase, "locked.key");
     assert_lacks(got.error.message, "wrong\"");
     answer_clear(&got);
 
     options.tls.key_password = NULL;
     options.tls.key_file = alien_key;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
     assert_failed(&got, HH_ERR_FILE, got.error.phase, "alien.key");
     answer_clear(&got);
 
     options.tls.cert_file = alien_crt;
-    get_from(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_MUTUAL, "/f1"), &got);
     assert_int_equal(got.error.code, HH_OK);
     assert_int_equal(hh_response_status(got.response), 400);
     answer_clear(&got);
@@ -307,7 +298,7 @@ static void test_client_certificate_demanded(void **state)
                 options.tls.cert_file = alien_crt;
                 options.tls.key_file = alien_key;
             }
-            get_from(&options, server_url(server), &got);
+            e2e_get(&options, server_url(server), &got);
             if (version == 12)
                 assert_failed(&got, HH_ERR_TLS, HH_PHASE_TLS, "client certificate");
             else if (alien)
@@ -333,14 +324,14 @@ static void test_versions(void **state)
     expect_story(&options, nginx_url(&servers.nginx, NGINX_TLS_1_2, "/tls"), "version=TLSv1.2");
     options.tls.min_version = HH_TLS_1_3;
     expect_story(&options, nginx_url(&servers.nginx, NGINX_TLS, "/tls"), "version=TLSv1.3");
-    get_from(&options, nginx_url(&servers.nginx, NGINX_TLS_1_2, "/tls"), &got);
+    e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS_1_2, "/tls"), &got);
     assert_failed(&got, HH_ERR_TLS, HH_PHASE_TLS, "min_version");
     assert_int_equal(got.error.category, HH_CATEGORY_TLS);
     answer_clear(&got);
 
     tls_server *old = start_server((tls_server_options){.min_version = 10, .max_version = 11});
     options.tls.min_version = HH_TLS_DEFAULT;
-    get_from(&options, server_url(old), &got);
+    e2e_get(&options, server_url(old), &got);
     assert_failed(&got, HH_ERR_TLS, HH_PHASE_TLS, NULL);
     answer_clear(&got);
     assert_int_equal(tls_server_stop(old).handshakes, 0);
@@ -370,10 +361,10 @@ static void test_names(void **state)
     expect_story(&options, nginx_url_as(server, NGINX_TLS, "127.0.0.1", "/tls"), "name= ");
     expect_story(&options, nginx_url(server, NGINX_TLS_V6, "/tls"), "name= ");
     answer got;
-    get_from(&options, nginx_url_as(server, NGINX_TLS, "a.b.wild.test", "/tls"), &got);
+    e2e_get(&options, nginx_url_as(server, NGINX_TLS, "a.b.wild.test", "/tls"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "a.b.wild.test");
     answer_clear(&got);
-    get_from(&options, nginx_url_as(server, NGINX_TLS, "wild.test", "/tls"), &got);
+    e2e_get(&options, nginx_url_as(server, NGINX_TLS, "wild.test", "/tls"), &got);
     assert_failed(&got, HH_ERR_CERTIFICATE, HH_PHASE_TLS, "certificate of wild.test is for");
     answer_clear(&got);
 }
@@ -385,7 +376,7 @@ static void test_no_tls_there(void **state)
     answer got;
     hh_client_options options = e2e_options();
     snprintf(url, sizeof url, "https://localhost:%u/", servers.nginx.ports[NGINX_PLAIN]);
-    get_from(&options, url, &got);
+    e2e_get(&options, url, &got);
     assert_failed(&got, HH_ERR_TLS, HH_PHASE_TLS, "speaks no TLS");
     answer_clear(&got);
 }
@@ -578,14 +569,14 @@ static void test_key_log(void **state)
     hh_client_options options = e2e_options();
     for (int off = 0; off < 2; off++) {
         options.tls.keylog = off ? HH_OFF : HH_DEFAULT;
-        get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+        e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
         assert_file(&got, NGINX_F1);
         answer_clear(&got);
         assert_int_not_equal(stat(path, &status), 0);
     }
     options.tls.keylog = HH_ON;
     for (int i = 0; i < 2; i++) {
-        get_from(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
+        e2e_get(&options, nginx_url(&servers.nginx, NGINX_TLS, "/f1"), &got);
         assert_file(&got, NGINX_F1);
         answer_clear(&got);
     }
