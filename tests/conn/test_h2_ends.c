@@ -295,9 +295,7 @@ static void test_restart_inside_done(void **state)
 
 static rig_call *begin_timed(h2_rig *rig, hh_body_kind kind)
 {
-    h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_get(rig, 0);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 1);
     rig_call *c = h2_rig_call_at(rig, 1);
     c->call.read_timeout_ns = c->call.write_timeout_ns = HOUR_NS;
     c->call.body_kind = kind;

@@ -90,10 +90,7 @@ static void test_calls_share_the_connection(void **state)
 {
     enum { CALLS = 50 };
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    for (unsigned i = 0; i < CALLS; i++)
-        h2_rig_get(rig, i);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, CALLS);
     assert_int_equal(rig->peer.open_count, CALLS);
     for (unsigned i = CALLS; i-- > 0;) {
         char body[16];
@@ -131,10 +128,7 @@ static void test_starts_are_coalesced(void **state)
 static void test_starts_after_answers(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    for (unsigned i = 0; i < 3; i++)
-        h2_rig_get(rig, i);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 3);
     for (unsigned i = 0; i < 3; i++)
         answer(rig, 2 * i + 1, "body");
     h2_rig_say(rig);
@@ -188,10 +182,7 @@ static void test_capacity_follows_the_peer(void **state)
 static void test_capacity_lowered_under_calls(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    for (unsigned i = 0; i < 4; i++)
-        h2_rig_get(rig, i);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 4);
     h2_put_setting(&rig->say, H2_MAX_CONCURRENT_STREAMS, 2);
     h2_rig_say(rig);
     for (unsigned i = 4; i < 8; i++)
@@ -277,10 +268,7 @@ static void test_capacity_none(void **state)
 static void test_goaway_divides_the_streams(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    for (unsigned i = 0; i < 4; i++)
-        h2_rig_get(rig, i);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 4);
     h2_put_goaway(&rig->say, 3, H2_NO_ERROR, "");
     h2_rig_say(rig);
     assert_int_equal(rig->conn->capacity, 0);
@@ -306,10 +294,7 @@ static void test_goaway_divides_the_streams(void **state)
 static void test_goaway_twice(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_get(rig, 0);
-    h2_rig_get(rig, 1);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 2);
     h2_put_goaway(&rig->say, INT32_MAX, H2_NO_ERROR, "");
     h2_rig_say(rig);
     assert_int_equal(rig->conn->capacity, 0);
@@ -339,10 +324,7 @@ static void test_goaway_on_an_idle_connection(void **state)
 static void test_goaway_then_close(void **state)
 {
     h2_rig *rig = *state;
-    h2_rig_open(rig, FAKE_PLAIN);
-    for (unsigned i = 0; i < 3; i++)
-        h2_rig_get(rig, i);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 3);
     h2_put_headers(&rig->say, 1, 0, OK_5);
     h2_put_goaway(&rig->say, 3, H2_ENHANCE_YOUR_CALM, "slow down");
     h2_rig_feed(rig);
@@ -385,9 +367,7 @@ static void test_goaway_beside_the_last_answer(void **state)
 {
     h2_rig *rig = *state;
     for (int i = 0; i < 2; i++) {
-        h2_rig_open(rig, FAKE_PLAIN);
-        h2_rig_get(rig, 0);
-        h2_rig_run(rig);
+        h2_rig_begin(rig, 1);
         if (i == 0)
             h2_put_goaway(&rig->say, 1, H2_NO_ERROR, "bye");
         answer(rig, 1, "x");
@@ -428,9 +408,7 @@ static void test_ids_run_out(void **state)
 
 static void become_idle(h2_rig *rig)
 {
-    h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_get(rig, 0);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 1);
     answer(rig, 1, "x");
     h2_rig_say(rig);
     assert_non_null(rig->conn);
@@ -469,9 +447,7 @@ static void test_idle_expires(void **state)
 {
     h2_rig *rig = *state;
     rig->expires_ns = 1;
-    h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_get(rig, 0);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 1);
     answer(rig, 1, "x");
     h2_rig_feed(rig);
     h2_rig_run(rig);
@@ -603,9 +579,7 @@ static void test_no_keepalive_unless_asked(void **state)
 {
     h2_rig *rig = *state;
     shifted_clock_set(-2 * HOUR_NS);
-    h2_rig_open(rig, FAKE_PLAIN);
-    h2_rig_get(rig, 0);
-    h2_rig_run(rig);
+    h2_rig_begin(rig, 1);
     assert_int_equal(hh__loop_timer_count(rig->loop), 0);
     assert_int_equal(rig->peer.pings, 0);
 }
