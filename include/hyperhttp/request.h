@@ -56,7 +56,8 @@ typedef enum hh_decoding {
 } hh_decoding;
 
 typedef enum hh_rewind {
-    HH_REWIND_IMPOSSIBLE = 0, /* a second attempt fails with HH_ERR_BODY_NOT_REWINDABLE */
+    HH_REWIND_IMPOSSIBLE = 0, /* once some of it was taken nothing is sent again by itself, and a
+                                 redirect that keeps it is HH_ERR_BODY_NOT_REWINDABLE */
     HH_REWIND_POSSIBLE        /* a second attempt asks for the body again, from its start */
 } hh_rewind;
 

@@ -51,10 +51,15 @@ static void hand_over(hh_client *client)
     wake(client, client->driver);
 }
 
-/* Until when a wait goes on, by the loop's clock; 0: no bound. */
+/* Until when a wait goes on, by the loop's clock, which may not have been read for long; 0: no
+ * bound. */
 static int64_t deadline_of(const hh_client *client, int timeout_ms)
 {
-    return timeout_ms < 0 ? 0 : hh__loop_now(client->loop) + (int64_t)timeout_ms * 1000000;
+    if (timeout_ms < 0)
+        return 0;
+    if (timeout_ms > 0)
+        hh__loop_refresh(client->loop);
+    return hh__loop_now(client->loop) + (int64_t)timeout_ms * 1000000;
 }
 
 static int left_ms(const hh_client *client, int64_t until_ns)
@@ -65,41 +70,61 @@ static int left_ms(const hh_client *client, int64_t until_ns)
     return left_ns <= 0 ? 0 : (int)((left_ns + 999999) / 1000000);
 }
 
-/* Sleeps until it is woken, or for `timeout_ms` (negative: no bound). */
-static hh_status sleep_on_semaphore(hh_sleeper *sleeper, int timeout_ms)
+/* By a clock that nobody sets, where the system has it. */
+static int wait_until(sem_t *semaphore, int timeout_ms)
 {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+    const clockid_t clock = CLOCK_MONOTONIC;
+#else
+    const clockid_t clock = CLOCK_REALTIME;
+#endif
     struct timespec until;
-    int failed;
-    if (timeout_ms < 0) {
-        failed = sem_wait(&sleeper->wake);
-    } else {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += timeout_ms / 1000;
-        until.tv_nsec += timeout_ms % 1000 * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-            until.tv_nsec -= 1000000000L;
-            until.tv_sec++;
-        }
-        failed = sem_timedwait(&sleeper->wake, &until);
+    clock_gettime(clock, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
     }
-    return failed != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+    return sem_clockwait(semaphore, clock, &until);
+#else
+    return sem_timedwait(semaphore, &until);
+#endif
+}
+
+/* Sleeps until it is woken, or for `timeout_ms` (negative: no bound), without the lock. */
+static hh_status sleep_on_semaphore(hh_client *client, hh_sleeper *sleeper, int timeout_ms)
+{
+    sleeper->sleep = HH_SLEEP_ON_SEMAPHORE;
+    pthread_mutex_unlock(&client->mutex);
+    int failed = timeout_ms < 0 ? sem_wait(&sleeper->wake) : wait_until(&sleeper->wake, timeout_ms);
+    hh_status status = failed != 0 && errno == EINTR ? HH_INTERRUPTED : HH_OK;
+    pthread_mutex_lock(&client->mutex);
+    if (failed != 0 && sleeper->sleep == HH_SLEEP_NONE)
+        (void)sem_trywait(&sleeper->wake); /* it was woken the moment it gave up */
+    sleeper->sleep = HH_SLEEP_NONE;
+    return status;
+}
+
+static hh_status sleep_on_loop(hh_client *client, hh_sleeper *sleeper, int timeout_ms)
+{
+    sleeper->sleep = HH_SLEEP_ON_LOOP;
+    pthread_mutex_unlock(&client->mutex);
+    hh_status status = hh__loop_wait(client->loop, timeout_ms);
+    pthread_mutex_lock(&client->mutex);
+    sleeper->sleep = HH_SLEEP_NONE;
+    return status;
 }
 
 /* Waits until the loop may have something to do. While events lie there for others to pull, the
  * descriptor is kept readable, for somebody may sleep on it; so the driver can't. */
 static hh_status wait_as_driver(hh_client *client, hh_sleeper *sleeper, int timeout_ms)
 {
-    hh_status status;
-    bool has_events = client->events.queued > 0;
-    if (has_events)
-        hh__loop_wake(client->loop);
-    sleeper->sleep = has_events ? HH_SLEEP_ON_SEMAPHORE : HH_SLEEP_ON_LOOP;
-    pthread_mutex_unlock(&client->mutex);
-    status = has_events ? sleep_on_semaphore(sleeper, HH_DRIVER_NAP_MS)
-                        : hh__loop_wait(client->loop, timeout_ms);
-    pthread_mutex_lock(&client->mutex);
-    sleeper->sleep = HH_SLEEP_NONE;
-    return status;
+    if (client->events.queued == 0)
+        return sleep_on_loop(client, sleeper, timeout_ms);
+    hh__loop_wake(client->loop);
+    return sleep_on_semaphore(client, sleeper, HH_DRIVER_NAP_MS);
 }
 
 /* Drives the loop until the sleeper is served or time is up. The lock is held before and after. */
@@ -130,11 +155,7 @@ static hh_status sleep_on(hh_client *client, hh_sleeper *sleeper, int64_t until_
         int timeout_ms = left_ms(client, until_ns);
         if (timeout_ms == 0)
             break;
-        sleeper->sleep = HH_SLEEP_ON_SEMAPHORE;
-        pthread_mutex_unlock(&client->mutex);
-        status = sleep_on_semaphore(sleeper, timeout_ms);
-        pthread_mutex_lock(&client->mutex);
-        sleeper->sleep = HH_SLEEP_NONE;
+        status = sleep_on_semaphore(client, sleeper, timeout_ms);
         if (until_ns != 0)
             hh__loop_refresh(client->loop);
     }

@@ -283,7 +283,7 @@ static void replay(hh_exchange *exchange, const hh_error *error, hh_replay verdi
 void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attempt_state was,
                             const hh_error *error)
 {
-    hh_error copy = *error;
+    const hh_error copy = *error; /* it may lie in what is dropped */
     hh_replay verdict = HH_REPLAY_NO;
     if (was == HH_ATTEMPT_DRAINING) {
         hh__exchange_drop_attempt(exchange, attempt);
@@ -296,13 +296,11 @@ void hh__exchange_on_failed(hh_exchange *exchange, hh_attempt *attempt, hh_attem
     }
     if (was == HH_ATTEMPT_SENT)
         verdict = decide_replay(exchange, attempt, &copy);
-    if (verdict == HH_REPLAY_YES || verdict == HH_REPLAY_ANYWHERE) {
+    if (verdict != HH_REPLAY_NO) {
         hh__exchange_drop_attempt(exchange, attempt);
         replay(exchange, &copy, verdict);
         return;
     }
-    if (verdict == HH_REPLAY_BODY_STUCK)
-        copy.code = HH_ERR_BODY_NOT_REWINDABLE;
     hh__exchange_finish(exchange, &copy);
 }
 

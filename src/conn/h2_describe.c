@@ -64,6 +64,20 @@ void hh__h2_describe_end(const hh_h2_stream *s, hh_error *error)
     error->http2_error = h2->fault != 0 ? h2->fault : h2->peer_fault;
 }
 
+/* Behind a GOAWAY the reason is that one's (RFC 9113 §6.8): nghttp2 gives REFUSED_STREAM to all that
+ * it leaves out. */
+static uint32_t describe_refusal(const hh_h2 *h2, hh_phase phase, hh_error *error)
+{
+    if (h2->peer_fault == 0) {
+        hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed",
+                 h2->conn.remote);
+        return NGHTTP2_REFUSED_STREAM;
+    }
+    hh__fail(error, HH_ERR_REFUSED, phase, "%s went away and left the request unprocessed: %s",
+             h2->conn.remote, nghttp2_http2_strerror(h2->peer_fault));
+    return h2->peer_fault;
+}
+
 void hh__h2_describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error)
 {
     const char *remote = s->h2->conn.remote;
@@ -76,7 +90,7 @@ void hh__h2_describe_reset(const hh_h2_stream *s, uint32_t code, hh_error *error
         hh__fail(error, HH_ERR_PROTOCOL, phase, "%s broke the rules of HTTP/2: %s", remote,
                  nghttp2_http2_strerror(code));
     else if (code == NGHTTP2_REFUSED_STREAM && s->call->received_bytes == 0)
-        hh__fail(error, HH_ERR_REFUSED, phase, "%s refused the request unprocessed", remote);
+        code = describe_refusal(s->h2, phase, error);
     else
         hh__fail(error, HH_ERR_STREAM_RESET, phase, "%s reset the stream: %s", remote,
                  nghttp2_http2_strerror(code));

@@ -72,21 +72,19 @@ static hh_replay decide_stale(const hh_replay_input *input)
     return HH_REPLAY_YES;
 }
 
-/* A connection that refuses although it has room is to be avoided. One that has none allowed more
+/* An objection may have been to a neighbour: one more try. A connection that refuses although it has room is to be avoided. One that has none allowed more
  * before its limit was known, or is going away: its own slots, or another's, will do. */
 static hh_replay decide_refused(const hh_replay_input *input)
 {
-    if (input->refusals >= HH_H2_REFUSALS_MAX)
+    unsigned most = is_objection(input->http2_error) ? 1 : HH_H2_REFUSALS_MAX;
+    if (input->refusals >= most)
         return HH_REPLAY_NO;
     return input->room == HH_REPLAY_ROOM_FREE ? HH_REPLAY_YES : HH_REPLAY_ANYWHERE;
 }
 
 hh_replay hh__decide_replay(const hh_replay_input *input)
 {
-    if (input->answer == HH_REPLAY_ANSWER_BEGUN)
+    if (input->answer == HH_REPLAY_ANSWER_BEGUN || input->body == HH_REPLAY_BODY_SPENT)
         return HH_REPLAY_NO;
-    hh_replay verdict =
-        input->failure == HH_ERR_REFUSED ? decide_refused(input) : decide_stale(input);
-    return verdict != HH_REPLAY_NO && input->body == HH_REPLAY_BODY_SPENT ? HH_REPLAY_BODY_STUCK
-                                                                          : verdict;
+    return input->failure == HH_ERR_REFUSED ? decide_refused(input) : decide_stale(input);
 }

@@ -53,8 +53,7 @@ typedef struct hh_replay_input {
 typedef enum hh_replay {
     HH_REPLAY_NO = 0,    /* report the failure */
     HH_REPLAY_YES,       /* send again, on a fresh connection */
-    HH_REPLAY_ANYWHERE,  /* send again, wherever there is room */
-    HH_REPLAY_BODY_STUCK /* it might be, but for the body: HH_ERR_BODY_NOT_REWINDABLE */
+    HH_REPLAY_ANYWHERE   /* send again, wherever there is room */
 } hh_replay;
 
 hh_replay hh__decide_replay(const hh_replay_input *input);

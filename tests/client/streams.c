@@ -194,11 +194,12 @@ static int is_reason(stage *s, const flight *of, const hh_error *error)
         s->what->reset++;
         return fate->reset > 0;
     case HH_ERR_REFUSED:
+        if (!of->is_rewindable) { /* a GOAWAY may leave out what its server never saw */
+            s->what->unrewound++;
+            return 1;
+        }
         s->what->refused++;
-        return turned_away >= 4 || (turned_away > 0 && !of->is_rewindable);
-    case HH_ERR_BODY_NOT_REWINDABLE:
-        s->what->unrewound++;
-        return !of->is_rewindable;
+        return turned_away >= 4;
     case HH_ERR_SEND:
     case HH_ERR_RECEIVE:
     case HH_ERR_EMPTY_RESPONSE:
