@@ -64,8 +64,8 @@ void hh__h2_describe_end(const hh_h2_stream *s, hh_error *error)
     error->http2_error = h2->fault != 0 ? h2->fault : h2->peer_fault;
 }
 
-/* Behind a GOAWAY the reason is that one's (RFC 9113 §6.8): nghttp2 gives REFUSED_STREAM to all that
- * it leaves out. */
+/* Behind a GOAWAY the reason is that one's (RFC 9113 §6.8): nghttp2 gives REFUSED_STREAM to all
+ * that it leaves out. */
 static uint32_t describe_refusal(const hh_h2 *h2, hh_phase phase, hh_error *error)
 {
     if (h2->peer_fault == 0) {

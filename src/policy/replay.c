@@ -72,8 +72,9 @@ static hh_replay decide_stale(const hh_replay_input *input)
     return HH_REPLAY_YES;
 }
 
-/* An objection may have been to a neighbour: one more try. A connection that refuses although it has room is to be avoided. One that has none allowed more
- * before its limit was known, or is going away: its own slots, or another's, will do. */
+/* An objection may have been to a neighbour: one more try. A connection that refuses although it
+ * has room is to be avoided. One that has none allowed more before its limit was known, or is going
+ * away: its own slots, or another's, will do. */
 static hh_replay decide_refused(const hh_replay_input *input)
 {
     unsigned most = is_objection(input->http2_error) ? 1 : HH_H2_REFUSALS_MAX;

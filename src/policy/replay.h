@@ -51,9 +51,9 @@ typedef struct hh_replay_input {
 } hh_replay_input;
 
 typedef enum hh_replay {
-    HH_REPLAY_NO = 0,    /* report the failure */
-    HH_REPLAY_YES,       /* send again, on a fresh connection */
-    HH_REPLAY_ANYWHERE   /* send again, wherever there is room */
+    HH_REPLAY_NO = 0,  /* report the failure */
+    HH_REPLAY_YES,     /* send again, on a fresh connection */
+    HH_REPLAY_ANYWHERE /* send again, wherever there is room */
 } hh_replay;
 
 hh_replay hh__decide_replay(const hh_replay_input *input);

@@ -336,10 +336,11 @@ static void test_goaway_then_close(void **state)
     assert_int_equal(rig->calls[1]->error.code, HH_ERR_EMPTY_RESPONSE);
     assert_int_equal(rig->calls[1]->error.processed, HH_PROCESSED_MAYBE);
     assert_non_null(strstr(rig->calls[1]->error.message, "ENHANCE_YOUR_CALM"));
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 3; i++)
         assert_int_equal(rig->calls[i]->error.http2_error, H2_ENHANCE_YOUR_CALM);
     assert_int_equal(rig->calls[2]->error.code, HH_ERR_REFUSED);
     assert_int_equal(rig->calls[2]->error.processed, HH_PROCESSED_NO);
+    assert_non_null(strstr(rig->calls[2]->error.message, "unprocessed: ENHANCE_YOUR_CALM"));
 }
 
 /* Calls that wait for a stream when GOAWAY comes were never sent. */
