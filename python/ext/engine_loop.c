@@ -40,13 +40,17 @@ static PyObject *give_self(PyObject *self, PyObject *Py_UNUSED(none))
 static PyMethodDef get_loop_method = {"get_loop", give_self, METH_NOARGS,
                                       "The event loop it belongs to."};
 
-/* Loops may have futures of their own: then there is none. */
+/* Loops may have futures of their own, or none: then there is none. */
 static int make_done(hhpy_engine *engine, PyObject *loop)
 {
     const hhpy_state *state = engine->state;
     PyObject *future = PyObject_CallMethodNoArgs(loop, state->names.create_future);
-    if (future == NULL)
-        return -1;
+    if (future == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception))
+            return -1;
+        PyErr_Clear();
+        return 0;
+    }
     PyObject *none = PyObject_CallMethodOneArg(future, state->names.set_result, Py_None);
     if (none == NULL) {
         Py_DECREF(future);
@@ -66,18 +70,23 @@ void hhpy_loop_forget(hhpy_engine *engine)
     Py_CLEAR(engine->loop);
 }
 
-static int join_loop(hhpy_engine *engine, PyObject *loop)
+static PyObject *add_reader(hhpy_engine *engine, PyObject *loop)
 {
-    Py_XSETREF(engine->get_loop, PyCFunction_New(&get_loop_method, loop));
-    if (engine->get_loop == NULL || make_done(engine, loop) < 0)
-        return -1;
     PyObject *fd = PyLong_FromLong(hh_client_fd(engine->client));
     if (fd == NULL)
-        return -1;
+        return NULL;
     PyObject *args[] = {loop, fd, (PyObject *)engine};
     PyObject *none = PyObject_VectorcallMethod(engine->state->names.add_reader, args,
                                                3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(fd);
+    return none;
+}
+
+static int join_loop(hhpy_engine *engine, PyObject *loop)
+{
+    Py_XSETREF(engine->get_loop, PyCFunction_New(&get_loop_method, loop));
+    PyObject *none =
+        engine->get_loop != NULL && make_done(engine, loop) == 0 ? add_reader(engine, loop) : NULL;
     if (none == NULL) {
         hhpy_loop_forget(engine);
         return -1;

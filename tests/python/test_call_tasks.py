@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -47,7 +49,24 @@ class OwnLoop(asyncio.SelectorEventLoop):
         return OwnFuture(loop=self)
 
 
-def test_a_loop_with_futures_of_its_own(peer):
+class LoopWithoutFutures(asyncio.SelectorEventLoop):
+    def create_future(self):
+        raise NotImplementedError
+
+
+class LoopWithoutReaders(asyncio.SelectorEventLoop):
+    """As Windows has it."""
+
+    is_ready = False
+
+    def add_reader(self, *arguments):
+        if self.is_ready:
+            raise NotImplementedError("no readers here")
+        return super().add_reader(*arguments)
+
+
+@pytest.mark.parametrize("factory", [OwnLoop, LoopWithoutFutures])
+def test_a_loop_with_futures_of_its_own(peer, factory):
     async def main():
         async with hyperhttp.Client() as client:
             for _ in range(3):
@@ -55,8 +74,25 @@ def test_a_loop_with_futures_of_its_own(peer):
             with pytest.raises(hyperhttp.TransportError):
                 await client.get(peer.url("/truncated"))
 
-    with asyncio.Runner(loop_factory=OwnLoop) as runner:
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
+
+
+def test_a_loop_that_refuses_is_not_kept(peer):
+    client = hyperhttp.Client()
+
+    async def main():
+        asyncio.get_running_loop().is_ready = True
+        with pytest.raises(NotImplementedError, match="no readers here"):
+            await client.get(peer.url())
+
+    with asyncio.Runner(loop_factory=LoopWithoutReaders) as runner:
+        runner.run(main())
+        gone = weakref.ref(runner.get_loop())
+    del runner
+    gc.collect()
+    assert gone() is None
+    asyncio.run(client.close())
 
 
 def test_its_loop_is_its_own_when_the_client_goes_to_another(peer):
