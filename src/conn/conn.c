@@ -32,6 +32,16 @@ void hh__conn_init(hh_conn *conn, hh_conn_env *env, const char *remote,
     memcpy(conn->remote, remote, length < sizeof conn->remote ? length : sizeof conn->remote - 1);
 }
 
+hh_status hh__call_check_length(const hh_call *call, hh_slice data, hh_push_end end)
+{
+    if (call->body_length == UINT64_MAX)
+        return HH_OK;
+    uint64_t left = call->body_length - call->pushed_bytes;
+    if (data.length > left || (end == HH_PUSH_LAST && data.length < left))
+        return HH_ERR_BODY_LENGTH;
+    return HH_OK;
+}
+
 void hh__conn_describe_delay(const hh_conn *conn, const hh_call *call, hh_delay delay,
                              hh_error *error)
 {

@@ -236,6 +236,10 @@ static inline void hh__call_begin(hh_call *call, int64_t now_ns)
     call->sent_ns = call->first_byte_ns = 0;
 }
 
+/* Whether the body may go on with `data`: HH_ERR_BODY_LENGTH where that is more than was declared,
+ * or the end of less. */
+hh_status hh__call_check_length(const hh_call *call, hh_slice data, hh_push_end end);
+
 /* What a call has waited for when its time is up. */
 typedef enum hh_delay { HH_DELAY_SENDING = 0, HH_DELAY_HEAD, HH_DELAY_BODY } hh_delay;
 void hh__conn_describe_delay(const hh_conn *conn, const hh_call *call, hh_delay delay,

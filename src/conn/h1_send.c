@@ -262,12 +262,7 @@ static hh_status check_push(const hh_h1 *h1, const hh_call *call, hh_slice data,
     if (h1->call != call || h1->work == NULL || h1->send != HH_H1_SEND_PUSHED ||
         h1->work->push_end == HH_PUSH_LAST)
         return HH_ERR_STATE;
-    if (call->body_length == UINT64_MAX)
-        return HH_OK;
-    uint64_t left = call->body_length - call->pushed_bytes;
-    if (data.length > left || (end == HH_PUSH_LAST && data.length < left))
-        return HH_ERR_BODY_LENGTH;
-    return HH_OK;
+    return hh__call_check_length(call, data, end);
 }
 
 hh_status hh__h1_push(hh_conn *conn, hh_call *call, hh_slice data, hh_push_end end,

@@ -442,12 +442,7 @@ static hh_status check_push(const hh_h2_stream *s, const hh_call *call, hh_slice
     if (s == NULL || s->send != HH_H2_SEND_BODY || s->failure != NULL ||
         call->body_kind != HH_BODY_PUSHED || s->push_end == HH_PUSH_LAST)
         return HH_ERR_STATE;
-    if (call->body_length == UINT64_MAX)
-        return HH_OK;
-    uint64_t left = call->body_length - call->pushed_bytes;
-    if (data.length > left || (end == HH_PUSH_LAST && data.length < left))
-        return HH_ERR_BODY_LENGTH;
-    return HH_OK;
+    return hh__call_check_length(call, data, end);
 }
 
 /* Takes as much as there is room for. */
